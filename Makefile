@@ -1,45 +1,70 @@
-# Each target makes .venv and installs what it needs; a fresh machine with Python 3.11 or newer is enough.
-PYTHON ?= python3
+# Each target makes .venv, with the newest Python of this machine that the package supports, and installs what it needs.
+PYTHON ?= $(shell sh tools/find_python.sh)
 BIN := .venv/bin
 # Tests start hundreds of interpreters: each would compile the whole package anew.
 unexport PYTHONDONTWRITEBYTECODE
 # The examples that .ci/run draws; pytest alone draws others each time.
 export HYPOTHESIS_PROFILE ?= ci
+LOWEST ?= lean
+PATIENT := $(patsubst %,-W default::%Warning,Deprecation PendingDeprecation Future)
 
-.PHONY: demo test quick costs coverage lint check pages docs notebooks bench mutants release-check clean
+.PHONY: demo near test core oldest whole costs coverage lint check soak reseed pages docs notebooks bench mutants release-check clean
 
 demo: .venv/demo
 	$(BIN)/flowgraph demo
 
-# The sample of the commit; with FLOWGRAPH_THOROUGH=1 every test, as in the night. CONTRIBUTING.md says which.
+# The tests of the rooms that differ from main, whole: what to run after a change. CONTRIBUTING.md says more.
+near: .venv/check
+	$(BIN)/python -m pytest tests --near -n 2 --dist worksteal
+
+# The sample that tests/seed.txt draws; with FLOWGRAPH_THOROUGH=1 every test, as in the night.
 test: .venv/check
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# The same tests with their branch coverage, which costs two thirds more time.
+# The same tests with their branch coverage, which costs two thirds more time; what fails is run once more, alone.
 coverage: .venv/check
-	$(BIN)/python -m pytest -n 2 --dist worksteal --cov --cov-report=term --cov-report=xml
+	$(BIN)/python -m tests.gate -n 2 --dist worksteal --cov --cov-report=term --cov-report=xml
 	$(BIN)/python tests/coverage_floor.py coverage.xml
 
-# Seconds of each test, from which the sample is drawn, into tests/costs.json; of all with FLOWGRAPH_THOROUGH=1.
+# Samples of fresh seeds, for so many minutes; each failure is a file in out/soak/.
+MINUTES ?= 30
+soak: .venv/check
+	$(BIN)/python -m tests.soak $(MINUTES)
+
+# Another number for tests/seed.txt, to be committed by itself when `make check` is green with it.
+reseed: .venv/check
+	$(BIN)/python -m tests.seed
+
+# On the oldest Python of this machine, with the lowest NumPy: the package, its demo, the tests of its core.
+core: .venv-oldest/core
+	.venv-oldest/bin/flowgraph demo
+	.venv-oldest/bin/python -m pytest $(PATIENT) tests/shapes tests/box tests/graph --sampled -q
+
+# A small sample on the oldest Python of this machine, with the lowest versions that pyproject.toml allows, which use what
+# newer releases of others deprecate. LOWEST=test has PyTorch too, 7 GB.
+oldest: .venv-oldest/$(LOWEST)
+	.venv-oldest/bin/python -m pytest $(PATIENT) --share 0.01 -n 2 --dist worksteal
+
+# Every test, or those of ROOMS="plan box"; what they took is written into tests/costs.json.
+whole: .venv/check
+	FLOWGRAPH_THOROUGH=1 $(BIN)/python -m pytest --costs -n 2 --dist worksteal $(ROOMS:%=tests/%)
+
+# Seconds of the processor for the tests of the sample, from which samples are drawn, into tests/costs.json.
 costs: .venv/check
 	$(BIN)/python -m pytest --costs -n 2 --dist worksteal
-
-# What a change of the engine most likely breaks.
-quick: .venv/check
-	$(BIN)/python -m pytest tests --quick -n 2 --dist worksteal
 
 lint: .venv/check
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# What .ci/run runs.
+# What decides about a change, as .ci/run runs it.
 check: lint coverage
 
 # Pages of docs/ that are made from the code.
 pages: .venv/pages
-	$(BIN)/python -m tools.coverage_page > docs/coverage.md
-	$(BIN)/python -m tools.boxes_stub > stub.pyi && mv stub.pyi flowgraph/boxes/__init__.pyi
+	$(BIN)/python -m tools.coverage_page docs/coverage.md
+	$(BIN)/python -m tools.boxes_stub flowgraph/boxes/__init__.pyi
 	$(BIN)/flowgraph gallery docs/gallery.md
 
 # The site, in docs/_build/html; -W makes an error of every warning, -E finds pages of new names.
@@ -63,12 +88,18 @@ release-check: .venv/release
 	$(BIN)/python -m tools.release_check
 
 .venv/bin/python:
-	$(PYTHON) -m venv .venv
+	python="$(PYTHON)" && $$python -m venv .venv
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
 .venv/%: .venv/bin/python pyproject.toml
 	$(BIN)/python -m pip install --quiet --editable ".[$*]"
 	touch $@
 
+.venv-oldest/%: pyproject.toml
+	python="$$(sh tools/find_python.sh --oldest)" && $$python -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --upgrade pip uv
+	.venv-oldest/bin/uv pip install --quiet --python .venv-oldest/bin/python --resolution lowest-direct --editable ".[$*]"
+	touch $@
+
 clean:
-	rm -rf .venv out build dist docs/_build docs/generated .coverage coverage.xml .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest out build dist docs/_build docs/generated .coverage coverage.xml .pytest_cache .mypy_cache .ruff_cache .hypothesis

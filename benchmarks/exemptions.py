@@ -22,7 +22,7 @@ from typing import Any
 
 from benchmarks.stored import Stored
 from flowgraph.checking import Target
-from flowgraph.checking.check_target import examined
+from flowgraph.checking.check_target import examine_target
 from flowgraph.checking.exemptions import EXEMPTIONS
 from flowgraph.checking.scope import Scope, with_settings
 
@@ -49,7 +49,7 @@ class Subject:
         options = {"valid": None, "second": None, "order": 1, **options}
         target = Target.of_functions(fprop, bprop, inputs, valid=options["valid"], second=options["second"])
         scope = Scope(strict=self.group == "catalogue", without=frozenset(without))
-        examination = examined(with_settings(target, {}, defaults=True), options["order"], seed, scope=scope)
+        examination = examine_target(with_settings(target, {}, defaults=True), options["order"], seed, scope=scope)
         inner = examination.inner
         wrong = bool(examination.wrong or (inner is not None and inner.wrong))
         return {"wrong": wrong, "exempted": dict(examination.exempted)}

@@ -9,8 +9,9 @@ library and idiom: resident bytes after 1,100 calls less those after 100.
 
 `--first` measures first calls alone, each of a function that was never called, and `--captured` arrays that the
 function reads from its closure beside the same arrays as arguments. `--plans` measures derivatives beside the plan of
-the same gradients (`fg.compile`), called with the same arrays in turn, and `--vmap` the gradients of every example by
-`vmap`, under `jit` too, by a loop, and by JAX.
+the same gradients (`fg.compile`), called with the same arrays in turn, and under `jit`. `--vmap` measures the
+gradients of every example by `vmap`, under `jit` too, by a loop, and by JAX; `--derivatives` second derivatives,
+Jacobians and pulls.
 
     python -m benchmarks functional_calls
     python -m benchmarks functional_calls --no-memory
@@ -18,10 +19,12 @@ the same gradients (`fg.compile`), called with the same arrays in turn, and `--v
     python -m benchmarks functional_calls --captured
     python -m benchmarks functional_calls --plans
     python -m benchmarks functional_calls --vmap
+    python -m benchmarks functional_calls --derivatives
 """
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import itertools
 import json
@@ -392,7 +395,7 @@ def in_turn(calls: dict[str, Call], warm: int, rounds: int = ROUNDS, seconds: fl
 def plan_and_derivative(network: Network) -> dict[str, Call]:
     """The gradient of a network by `grad` of a function of a dict, and by a plan of the same boxes."""
     import flowgraph as fg
-    from flowgraph.functional import grad
+    from flowgraph.functional import grad, jit
 
     params = dict(zip(("W1", "b1", "W2", "b2"), network.params, strict=True))
     x, targets = network.x[: network.batch], network.targets[: network.batch]
@@ -405,18 +408,22 @@ def plan_and_derivative(network: Network) -> dict[str, Call]:
     gradients = fg.gradient(loss(boxes, x_box, targets_box), list(boxes.values()))
     plan = fg.compile(gradients, inputs=[*boxes.values(), x_box, targets_box])
     slope, given = grad(loss), [*params.values(), x, targets]
-    return {"grad": lambda: list(slope(params, x, targets).values()), "plan": lambda: plan(*given)}
+    compiled = jit(slope)
+    return {
+        "grad": lambda: list(slope(params, x, targets).values()),
+        "jit": lambda: list(compiled(params, x, targets).values()), "plan": lambda: plan(*given),
+    }  # fmt: skip
 
 
 def beside_plans() -> dict[str, Any]:
-    """Microseconds of a call of `grad` and of a plan of the same, and their ratio."""
+    """Microseconds of a call of `grad`, under `jit` too, and of a plan of the same; the ratio of the last two."""
     found: dict[str, Any] = {}
     networks = {"5-8-3, 16": TINY, "10-16-3, 32": SMALL, "784-100-10, 256": LARGE}
     for name, network in networks.items():
         micros = in_turn(plan_and_derivative(network), 150, 100, 0.004)  # short rounds: other work disturbs few
         found[name] = micros
-        print(f"grad of {name:<28}   grad {micros['grad']:9.1f} µs   plan {micros['plan']:9.1f} µs", end="")
-        print(f"   {micros['grad'] / micros['plan']:5.2f} x", flush=True)
+        values = "".join(f"   {column} {value:9.1f} µs" for column, value in micros.items())
+        print(f"grad of {name:<28}{values}   {micros['jit'] / micros['plan']:5.2f} x", flush=True)
     return found
 
 
@@ -451,6 +458,59 @@ def per_example() -> dict[str, float]:
     micros = in_turn(calls, 150, 40, 0.01)
     print("gradients of 32 examples, 10-16-3" + "".join(f"   {name} {micros[name]:9.1f} µs" for name in micros))
     return micros
+
+
+def rosenbrock(np: Any) -> Any:
+    """A function of a vector that optimisers are tried on."""
+    return lambda x: np.sum(100.0 * (x[1:] - x[:-1] ** 2) ** 2 + (1.0 - x[:-1]) ** 2)
+
+
+def further_derivatives() -> dict[str, Any]:
+    """Microseconds of second derivatives, Jacobians and pulls, called and under `jit`, beside autograd."""
+    import importlib
+
+    from flowgraph import functional
+
+    rng = onp.random.default_rng(0)
+    x, v = rng.normal(size=5), rng.normal(size=5)
+    W1, W2 = rng.normal(size=(5, 5)), rng.normal(size=(5, 5))
+    makers = {"called": (onp, functional), "jit": (onp, functional)}
+    with contextlib.suppress(ImportError):
+        makers["autograd"] = (importlib.import_module("autograd.numpy"), importlib.import_module("autograd"))
+    calls: dict[str, dict[str, Call]] = {}
+    for column, (np, library) in makers.items():
+        rows: dict[str, Callable[[Any], Any]] = {
+            "Hessian of Rosenbrock's function": library.hessian(rosenbrock(np)),
+            "Jacobian of two layers": library.jacobian(lambda x, np=np: np.tanh(np.dot(W2, np.tanh(np.dot(W1, x))))),
+            "gradient of the norm of a gradient": library.grad(_norm_of(np, library.grad(rosenbrock(np)))),
+        }
+        for name, derived in rows.items():
+            one = functional.jit(derived) if column == "jit" else derived
+            calls.setdefault(name, {})[column] = lambda one=one: one(x)
+        product = library.hessian_vector_product(rosenbrock(np))
+        product = functional.jit(product) if column == "jit" else product
+        calls.setdefault("Hessian times a vector", {})[column] = lambda product=product: product(x, v)
+    name = "call of `make_vjp` and five pulls"
+    calls[name] = {"called": lambda: _pulls(onp, functional.make_vjp, x)}
+    if "autograd" in makers:
+        make_vjp = importlib.import_module("autograd.core").make_vjp
+        calls[name]["autograd"] = lambda: _pulls(makers["autograd"][0], make_vjp, x)
+    found: dict[str, Any] = {}
+    for name, row in calls.items():
+        found[name] = in_turn(row, 20)
+        _print_row(name, found[name], "µs")
+    return found
+
+
+def _norm_of(np: Any, slope: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda x: np.sum(slope(x) ** 2)
+
+
+def _pulls(np: Any, make_vjp: Callable[..., Any], x: Any) -> Any:
+    """Five pulls of one call; autograd's takes the argument at once."""
+    f = lambda x: np.tanh(x * 2.0) * np.sin(x)  # noqa: E731
+    pull, _ = make_vjp(f, x) if np is not onp else make_vjp(f)(x)
+    return [pull(onp.eye(5)[i]) for i in range(5)]
 
 
 def _listed(value: Any) -> Any:
@@ -488,6 +548,9 @@ def main() -> None:
         return
     if "--vmap" in sys.argv:
         print(json.dumps(per_example()))
+        return
+    if "--derivatives" in sys.argv:
+        print(json.dumps(further_derivatives()))
         return
     if "--first" in sys.argv:
         print(json.dumps(first_calls()))

@@ -1,13 +1,14 @@
 """Interrupts at random microseconds, and trainings that are killed and resumed: is anything torn, lost or left behind?
 
-    python -m benchmarks interrupts                                   2,100 interrupts and 250 kills, half an hour
+    python -m benchmarks interrupts                                   2,100 interrupts and 400 kills, an hour
     python -m benchmarks interrupts --interrupts 100 --kills 5 --searches 5 --seed 7
     python -m benchmarks interrupts --only fit,save --kills 0 --searches 0
 
 A KeyboardInterrupt is raised at random moments of one kind of work after the other, each in a process of its own. After
 each one parameters, files, locks and the state of the process are looked at, and what follows gives the same bits. A
 training is killed by SIGKILL at random moments and resumed by another process with another number of threads of BLAS;
-it ends with the bits of one that was never killed, and a search with the same trials. Prints a table; exit code 1 if
+it ends with the bits of one that was never killed, and a search, by each sampler, in a file of SQLite and on a server
+of PostgreSQL, with the same trials. Prints a table; exit code 1 if
 anything was torn.
 """
 
@@ -22,6 +23,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -31,6 +33,7 @@ from typing import Any
 import numpy as np
 
 import flowgraph as fg
+from flowgraph.search.sampling import SAMPLERS
 from flowgraph.starting import is_interrupt
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -355,6 +358,7 @@ def state_of_process() -> dict[str, Any]:
     return {
         "np.errstate": np.geterr(), "scope": fg.Input("x").name, "SIGINT": signal.getsignal(signal.SIGINT),
         "threads of BLAS": os.environ.get("OPENBLAS_NUM_THREADS"), "recursion limit": sys.getrecursionlimit(),
+        "threads that its end waits for": [one.name for one in threading.enumerate() if not one.daemon],
     }  # fmt: skip
 
 
@@ -406,21 +410,32 @@ SEARCH = """
 import sqlite3, sys
 from contextlib import closing
 from pathlib import Path
-from flowgraph.search import Uniform, search
-path = Path(sys.argv[1])
+from flowgraph.search import Choice, LogUniform, Uniform, Whole, search
+path, sampler, pruner = sys.argv[1].split(" ")
+space = {"a": Uniform(0.0, 1.0, points=5), "b": LogUniform(0.01, 1.0, points=2), "c": Choice(["x", "y"])}
+if sampler != "grid":
+    space["d"] = Whole(1, 9)
+def train(settings, attempt):
+    best = (settings["a"] - 0.4) ** 2 + settings["b"] + 0.1 * (settings["c"] == "x")
+    for step in range(1, 13):
+        if attempt.report(step, best + settings["a"] / step):
+            break
+    return best
 print("begins", flush=True)
-found = search(lambda s, _: (s["a"] - 0.4) ** 2, {"a": Uniform(0.0, 1.0, points=40)}, sampler="grid", storage=path)
-points = sorted((trial.settings["a"], trial.value) for trial in found.trials if trial.state == "complete")
-with closing(sqlite3.connect(path)) as database:
-    whole, = database.execute("PRAGMA integrity_check").fetchone()
-    running, = database.execute("SELECT count(*) FROM trials WHERE state = 'RUNNING'").fetchone()
-left = [one.name for one in path.parent.glob(f"{path.name}*") if one != path]
-print(f"{whole},{running},{left},{points}".replace(" ", ""), flush=True)
+found = search(train, space, sampler=sampler, pruner=pruner, trials=14, refine=1, storage=path)
+trials = [(trial.number, trial.round, trial.state, trial.value, *trial.settings.values()) for trial in found.trials]
+left = whole = ""
+if "://" not in path:
+    with closing(sqlite3.connect(path)) as database:
+        whole, = database.execute("PRAGMA integrity_check").fetchone()
+        running, = database.execute("SELECT count(*) FROM trials WHERE state IN ('RUNNING', 'WAITING')").fetchone()
+    left = running or [one.name for one in Path(path).parent.glob(f"{Path(path).name}*") if one != Path(path)]
+print(f"{whole},{left},{trials}".replace(" ", ""), flush=True)
 """
-"""Each point of the grid is tried to its end once, the database is whole, and nothing lies beside it."""
+"""It ends with the trials of one that was never killed, the database is whole, and nothing lies beside it."""
 
 
-def _begun(script: str, path: Path, threads: str) -> subprocess.Popen[str]:
+def _begun(script: str, path: object, threads: str) -> subprocess.Popen[str]:
     """A process that has begun."""
     bare = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
     environment = bare | {"OPENBLAS_NUM_THREADS": threads, "OMP_NUM_THREADS": threads, "PYTHONPATH": str(ROOT)}
@@ -440,33 +455,74 @@ def _ended(process: subprocess.Popen[str]) -> str:
     return out.split()[-1]
 
 
-def killed(what: str, script: str, count: int, seed: int, each: int = 10) -> None:
-    """Kill processes so many times in all, `each` piece of work so many times, and compare how they end."""
+def killed(what: str, script: str, place: Callable[[str], object], count: int, seed: int, each: int = 10) -> bool:
+    """Kill processes so many times in all, `each` piece of work so many times; whether all ended as one never killed.
+
+    `place` is where the piece of work of a name is kept.
+    """
     rng = random.Random(f"{what} {seed}")
     start = time.perf_counter()
-    with a_folder() as folder:
-        process = _begun(script, folder / "whole", "1")
-        whole_began = time.perf_counter()
-        expected = _ended(process)
-        took = time.perf_counter() - whole_began
-        kills = pieces = early = 0
-        while kills < count:
-            path = folder / f"killed-{pieces}"
-            for _ in range(min(each, count - kills)):
-                process = _begun(script, path, rng.choice(THREADS))
-                time.sleep(rng.uniform(0, took / each * 2))
-                early += process.poll() is None
-                process.kill()
-                process.communicate()
-                kills += 1
-            found = _ended(_begun(script, path, rng.choice(THREADS)))
-            need(found == expected, f"{what} {pieces}: killed and resumed it ends with {found}, needs {expected}")
-            pieces += 1
+    process = _begun(script, place("whole"), "1")
+    whole_began = time.perf_counter()
+    expected = _ended(process)
+    took = time.perf_counter() - whole_began
+    kills = pieces = early = 0
+    others: list[str] = []
+    while kills < count:
+        for _ in range(min(each, count - kills)):
+            process = _begun(script, place(f"killed-{pieces}"), rng.choice(THREADS))
+            time.sleep(rng.uniform(0, took / each * 2))
+            early += process.poll() is None
+            process.kill()
+            process.communicate()
+            kills += 1
+        found = _ended(_begun(script, place(f"killed-{pieces}"), rng.choice(THREADS)))
+        if found != expected:
+            others.append(found)
+        pieces += 1
     print(
-        f"{f'kill -9 of a {what}':<24}{kills:>8,} kills of {pieces}, {early} before their end; all ended with the same "
-        f"{'bits' if script is TRAINING else 'trials'}   ({time.perf_counter() - start:.0f} s)",
+        f"{f'kill -9 of a {what}':<40}{kills:>6,} kills of {pieces}, {early} before their end; {len(others)} ended "
+        f"otherwise than one that was not killed ({time.perf_counter() - start:.0f} s)",
         flush=True,
     )
+    if others:
+        print(f"needs {expected}\nfound {others[0]}", file=sys.stderr, flush=True)
+    return not others
+
+
+def kill_searches(count: int, seed: int) -> Iterator[bool]:
+    """Kill searches by each sampler, with each pruner, in files and, where PostgreSQL is installed, on a server."""
+    from tests.search import postgresql
+
+    kinds = [(sampler, pruner) for sampler in SAMPLERS for pruner in ("median", "hyperband")]
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(a_folder())
+        places: dict[str, Callable[[str], object]] = {"SQLite": lambda name: f"{folder}/{name}.db"}
+        why = postgresql.why_not()
+        if why:
+            print(why, flush=True)
+        else:
+            home = stack.enter_context(tempfile.TemporaryDirectory())
+            server, stop = postgresql.started(Path(home))
+            stack.callback(stop)
+            there: set[str] = set()
+
+            def database_of(name: str) -> str:
+                if name not in there:
+                    server.add(name)
+                there.add(name)
+                return str(server.url(database=name))
+
+            places["PostgreSQL"] = database_of
+        rows = [(database, *kind) for database in places for kind in kinds]
+        random.Random(seed).shuffle(rows)
+        for number, (database, sampler, pruner) in enumerate(rows[:count]):
+            each = count // len(rows) + (number < count % len(rows))
+
+            def named(name: str, place: Any = places[database], kind: tuple[str, str] = (sampler, pruner)) -> str:
+                return " ".join([place(f"{name}-{'-'.join(kind)}"), *kind])
+
+            yield killed(f"search, {sampler}, {pruner}, {database}", SEARCH, named, each, seed, min(each, 4))
 
 
 @contextlib.contextmanager
@@ -479,12 +535,12 @@ def a_folder() -> Iterator[Path]:
 
 def main() -> None:
     """Read the options; interrupt, kill, and print the table."""
-    from tests.commit import random_seed
+    from tests.seed import random_seed
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks interrupts", description=__doc__.splitlines()[0])
     parser.add_argument("--interrupts", type=int, default=2100, help="KeyboardInterrupts in all")
     parser.add_argument("--kills", type=int, default=200, help="trainings that are killed")
-    parser.add_argument("--searches", type=int, default=50, help="searches that are killed")
+    parser.add_argument("--searches", type=int, default=200, help="searches that are killed")
     parser.add_argument("--only", help=f"some of: {', '.join(WORKS)}")
     parser.add_argument("--seed", default="random", help="a number, or random")
     parser.add_argument("--one-kind", help=argparse.SUPPRESS)
@@ -496,9 +552,11 @@ def main() -> None:
     names = given.only.split(",") if given.only else list(WORKS)
     print(f"seed {seed}", flush=True)
     failed = [name for name, count in _shares(names, given.interrupts) if not _in_own_process(name, count, seed)]
-    for what, script, kills in (("training", TRAINING, given.kills), ("search", SEARCH, given.searches)):
-        if kills:
-            killed(what, script, kills, seed)
+    with a_folder() as folder:
+        if given.kills and not killed("training", TRAINING, lambda name: folder / name, given.kills, seed):
+            failed.append("training that is killed")
+    if given.searches and not all(list(kill_searches(given.searches, seed))):
+        failed.append("search that is killed")
     if failed:
         sys.exit(f"torn: {', '.join(failed)}")
 

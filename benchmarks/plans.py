@@ -3,8 +3,7 @@
 Four networks of `benchmarks nets`, and `fg.fit` over one epoch of digits: milliseconds of the processor, one thread
 of BLAS, the least of some rounds in turn. "first" finds nothing from before; "equal" is a graph of other parameters and
 the same boxes, of which four steps have to give the same bits, and "prepare" that without `fg.compile`, which reads the
-boxes and writes the call; "disk" is the same graph in a process that finds it on the disk alone; "a box" is the first
-plan by the boxes of its graph.
+boxes and writes the call; "a box" is the first plan by the boxes of its graph.
 
     python -m benchmarks plans
     python -m benchmarks plans --rounds 10 --nets LSTM
@@ -18,7 +17,6 @@ import argparse
 import gc
 import os
 import sys
-import tempfile
 import time
 import tracemalloc
 from collections.abc import Callable, Sequence
@@ -35,10 +33,10 @@ import flowgraph as fg
 from benchmarks.peers.nets import with_flowgraph
 from benchmarks.peers.nets.case import Case
 from flowgraph import data
-from flowgraph.plan import backends, equal, plan
-from flowgraph.plan.equal import known
+from flowgraph.plan import backends, plan, programs
 from flowgraph.plan.numpy import emitter as numpy_emitter
 from flowgraph.plan.passes import products, simplify
+from flowgraph.plan.programs import PROGRAMS
 
 NETS = ("LeNet", "LSTM", "attention", "embedding")
 TRAINED = 1257
@@ -62,31 +60,26 @@ def prepared(case: Case) -> tuple[float, float, Any, int]:
 
 def forget() -> None:
     """Let go of what a new process would not have."""
-    known.forget()
+    PROGRAMS.forget()
     plan.code_of.cache_clear()
 
 
-def of_net(name: str, rounds: int, disk: str) -> tuple[float, float, float, float, int]:
-    """The least seconds of a first plan, of one from the disk, of an equal one and of its `prepare`; the boxes."""
+def of_net(name: str, rounds: int) -> tuple[float, float, float, int]:
+    """The least seconds of a first plan, of an equal one and of its `prepare`; the boxes."""
     case = Case(name, "float32")
-    first = read = again = preparing = np.inf
+    first = again = preparing = np.inf
     for _ in range(rounds):
-        os.environ["FLOWGRAPH_CACHE"] = "off"
         forget()
         compiling, took, bits, boxes = prepared(case)
         first = min(first, compiling + took)
         compiling, took, same, _ = prepared(case)
         again, preparing = min(again, compiling + took), min(preparing, took)
-        os.environ["FLOWGRAPH_CACHE"] = disk
-        forget()
-        compiling, took, from_disk, _ = prepared(case)
-        read = min(read, compiling + took)
-        assert bits == same == from_disk, f"{name}: an equal plan gives other numbers"
-    return first, read, again, preparing, boxes
+        assert bits == same, f"{name}: an equal plan gives other numbers"
+    return first, again, preparing, boxes
 
 
-def of_training(rounds: int, disk: str) -> tuple[float, float, float]:
-    """The least seconds of `fg.fit` over one epoch of digits: plans made, from the disk, and known to the process."""
+def of_training(rounds: int) -> tuple[float, float]:
+    """The least seconds of `fg.fit` over one epoch of digits: plans made, and known to the process."""
     examples = data.load_examples("digits")
     x, y = (examples.x / 16.0).astype(np.float32)[:TRAINED], examples.y[:TRAINED]
 
@@ -96,15 +89,11 @@ def of_training(rounds: int, disk: str) -> tuple[float, float, float]:
         fg.fit(mlp, (x, y), epochs=1, batch_size=200, l2=1e-4 / 400, seed=0, rule="adam", progress=False)
         return time.process_time() - start
 
-    first = read = again = np.inf
+    first = again = np.inf
     for _ in range(rounds):
-        os.environ["FLOWGRAPH_CACHE"] = "off"
         forget()
         first, again = min(first, fitted()), min(again, fitted())
-        os.environ["FLOWGRAPH_CACHE"] = disk
-        forget()
-        read = min(read, fitted())
-    return first, read, again
+    return first, again
 
 
 def of_memory(name: str) -> tuple[float, float]:
@@ -131,7 +120,7 @@ def of_memory(name: str) -> tuple[float, float]:
 # Where the time of a first plan goes: each stage is called through a clock that its callers do not see.
 
 STAGES: tuple[tuple[Any, str], ...] = (
-    (equal, "key_of"), (backends, "open_composites"), (products, "sum_before_product"),
+    (programs.Compilation, "key"), (programs, "open_composites"), (products, "sum_before_product"),
     (simplify, "join_slices"), (simplify, "reduce"), (simplify, "move_scales"),
     (simplify, "accumulate"), (numpy_emitter, "keep_rows"),
     (numpy_emitter, "flatten_parameters"), (numpy_emitter, "add_at_rows"), (numpy_emitter, "schedule"),
@@ -179,32 +168,29 @@ def main() -> None:
     options = parser.parse_args([one for one in sys.argv[1:] if one != "plans"])
     nets = options.nets.split(",")
     if options.memory:
-        os.environ["FLOWGRAPH_CACHE"] = "off"
         print(f"{'bytes a box':20}{'kept':>10}{'shared':>10}")
         for name in nets:
             whole, shared = of_memory(name)
             print(f"{name:20}{whole:10.0f}{shared:10.0f}", flush=True)
         return
     if options.stages:
-        os.environ["FLOWGRAPH_CACHE"] = "off"
         found = {name: of_stages(name, options.rounds) for name in nets}
         print(f"{'ms':20}" + "".join(f"{name:>12}" for name in nets))
         for stage in dict.fromkeys(stage for by_stage in found.values() for stage in by_stage):
             print(f"{stage:20}" + "".join(f"{1e3 * found[name].get(stage, 0):12.2f}" for name in nets), flush=True)
         return
-    with tempfile.TemporaryDirectory() as disk:
-        print_whole(nets, max(options.rounds, 2), disk)
+    print_whole(nets, max(options.rounds, 2))
 
 
-def print_whole(nets: Sequence[str], rounds: int, disk: str) -> None:
-    """Print what whole plans cost; the first of some rounds writes the files that the others read."""
-    print(f"{'ms of the processor':20}{'boxes':>8}{'first':>10}{'a box':>10}{'disk':>10}{'equal':>10}{'prepare':>10}")
+def print_whole(nets: Sequence[str], rounds: int) -> None:
+    """Print what whole plans cost."""
+    print(f"{'ms of the processor':20}{'boxes':>8}{'first':>10}{'a box':>10}{'equal':>10}{'prepare':>10}")
     for name in nets:
-        first, read, again, preparing, boxes = of_net(name, rounds, disk)
-        figures = f"{1e3 * first:10.2f}{1e3 * first / boxes:10.3f}{1e3 * read:10.2f}"
-        print(f"{name:20}{boxes:8}{figures}{1e3 * again:10.2f}{1e3 * preparing:10.2f}", flush=True)
-    first, read, again = of_training(rounds, disk)
-    print(f"{'an epoch of digits':20}{'':8}{1e3 * first:10.2f}{'':10}{1e3 * read:10.2f}{1e3 * again:10.2f}")
+        first, again, preparing, boxes = of_net(name, rounds)
+        figures = f"{1e3 * first:10.2f}{1e3 * first / boxes:10.3f}{1e3 * again:10.2f}{1e3 * preparing:10.2f}"
+        print(f"{name:20}{boxes:8}{figures}", flush=True)
+    first, again = of_training(rounds)
+    print(f"{'an epoch of digits':20}{'':8}{1e3 * first:10.2f}{'':10}{1e3 * again:10.2f}")
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ MEMORY = Path("/dev/shm")
 
 def main() -> None:
     """Read the options, then the files, and print the table."""
-    from tests.commit import random_seed
     from tests.fuzz.readers import LARGE, READERS, Account, one_file, read_changed
+    from tests.seed import random_seed
 
     parser = argparse.ArgumentParser(prog="python -m benchmarks readers", description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=30.0, help="seconds of the processor for each reader")
@@ -37,7 +37,7 @@ def main() -> None:
     wrong: Counter[str] = Counter()
     with tempfile.TemporaryDirectory(dir=MEMORY if os.access(MEMORY, os.W_OK) else None) as folder:
         for name in names:
-            account = read_changed(name, seed, given.seconds, Path(folder))
+            account = read_changed(name, seed, Path(folder), seconds=given.seconds)
             large = Account()
             for number, made in enumerate(LARGE.get(name, ())):
                 path = Path(folder) / f"large{READERS[name].suffix}"

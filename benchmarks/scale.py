@@ -36,7 +36,7 @@ import flowgraph as fg
 from benchmarks.quoting.pages import measured
 from benchmarks.quoting.texts import growth_table
 from flowgraph.figures.drawing import COLOURS, Figure
-from flowgraph.plan.equal import known
+from flowgraph.plan.programs import PROGRAMS
 
 BOXES = (100, 1_000, 10_000, 100_000, 1_000_000)
 BATCHES = (1, 10, 100, 1_000, 10_000, 100_000)
@@ -98,7 +98,7 @@ def of_chain(series: Series, size: int, w: fg.Parameter, h: Any) -> None:
     """What follows once the boxes are there."""
 
     def compiled() -> None:
-        known.forget()
+        PROGRAMS.forget()
         fg.compile([h, *fg.gradient(h, [w])]).prepare()
 
     def saved() -> None:

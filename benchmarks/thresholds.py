@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from flowgraph.plan.blas import accumulator
+from flowgraph.plan.numpy.selection import Selected
 
 Call = Callable[[], Any]
 
@@ -78,11 +79,50 @@ def layouts(rows: int) -> tuple[Call, Call]:
     return scores(rows, False)[1], scores(rows, True)[1]
 
 
+def extremes(columns: int) -> tuple[Call, Call]:
+    """The largest of each of 1,024 rows: by a reduction of rows, or of columns (`numpy.short_rows`, SHORT)."""
+    a = np.random.default_rng(0).standard_normal((1024, columns)).astype("float32")
+    largest, turned = np.empty(1024, "float32"), np.empty((columns, 1024), "float32")
+
+    def by_columns() -> None:
+        np.copyto(turned, a.T)
+        np.maximum.reduce(turned, axis=0, out=largest)
+
+    return (lambda: np.maximum.reduce(a, axis=1, out=largest)), by_columns
+
+
+def stacks(rows: int) -> tuple[Call, Call]:
+    """64 matrices times one of 64 by 64: in a stack, or as one product (`passes.products`, product_with_weights)."""
+    rng = np.random.default_rng(0)
+    a, w = (rng.standard_normal(shape).astype("float32") for shape in ((64, rows, 64), (64, 64)))
+    out, flat = np.empty_like(a), a.reshape(-1, 64)
+    of_all = out.reshape(-1, 64)
+    return (lambda: np.matmul(a, w, out)), (lambda: flat.dot(w, of_all))
+
+
+def choices(size: int) -> tuple[Call, Call]:
+    """Either of two numbers by a mask in no order: copied where it holds, or by bits (`numpy.selection`, MANY)."""
+    rng = np.random.default_rng(0)
+    mask = rng.random(size) < 0.5
+    yes, no = (rng.standard_normal(size).astype("float32") for _ in range(2))
+    out = np.empty_like(yes)
+    by_bits = Selected(np.empty(size, np.int32), out)
+
+    def copied() -> None:
+        np.copyto(out, no)
+        np.copyto(out, yes, where=mask)
+
+    return copied, (lambda: by_bits(mask, yes, no))
+
+
 EXPERIMENTS = [
     Experiment("largest of a row of n: reduction", (64, 1024, 4096, 16384, 65536), extreme),
     Experiment("sum of a row of n: reduction", (64, 1024, 4096, 16384, 65536), row_sum),
     Experiment("n x n sum and product: one pass", (32, 64, 128, 256, 512), sum_of_product),
     Experiment("softmax of n x 10: in columns", (4, 8, 16, 64, 256), lambda rows: scores(rows, False)),
+    Experiment("largest of rows of n: in columns", (4, 8, 16, 32, 64, 128), extremes),
+    Experiment("choice of n in no order: by bits", (256, 1024, 4096, 16384, 262144), choices),
+    Experiment("64 of n rows times one: one product", (4, 8, 16, 32, 64, 128), stacks),
     Experiment("columns of n x 10: copied", (64, 128, 256, 512, 2048), layouts),
 ]
 

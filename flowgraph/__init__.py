@@ -32,6 +32,7 @@ from flowgraph.plan import Plan, compile
 # isort: split
 # These attach to graphs, runs, gradients and plans what their rooms can do with them.
 import flowgraph.debugging
+import flowgraph.numpy.array_api
 import flowgraph.playground
 import flowgraph.rendering.methods  # noqa: F401
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from typing import Any
 
 from numpy.linalg import LinAlgError
 
+from flowgraph.peers import find_outdated, install_command
 from flowgraph.printable import printable_lines
-
-DISTRIBUTION = "flowgraph-autodiff"
-"""The name under which the package is installed; the bare name belongs to another one."""
+from flowgraph.remedies import Remedy, words_of
 
 
 def install_hint(extra: str, *, upgrade: bool = False) -> str:
@@ -19,13 +19,21 @@ def install_hint(extra: str, *, upgrade: bool = False) -> str:
 
     >>> from flowgraph.errors import install_hint
     >>> install_hint("files")
-    "pip install 'flowgraph-autodiff[files]'"
+    'pip install ".[files]" in a clone of flowgraph'
     """
-    return f"pip install {'--upgrade ' * upgrade}'{DISTRIBUTION}[{extra}]'"
+    return install_command(extra, upgrade=upgrade)
 
 
 def optional(module: str, needed: str, extra: str, way_out: str = "") -> Any:
-    """A module that an extra installs, imported where it is used; the error where it is missing says what needs it."""
+    """A module that an extra installs, imported where it is used; the error says what needs it where it is missing.
+
+    And where it is older than the extra promises.
+    """
+    old = find_outdated(module)
+    if old is not None:
+        raise ImportError(
+            f"{needed} {old.lowest} or newer, found {old.version}; run: {install_hint(extra, upgrade=True)}{way_out}"
+        )
     try:
         return importlib.import_module(module)
     except ImportError as missing:
@@ -232,14 +240,6 @@ class RenderWarning(UserWarning):
     """
 
 
-class RetraceWarning(UserWarning):
-    """A function of `flowgraph.functional` that needs a new graph in call after call.
-
-    Cause: an argument that is no array changes in every call, such as a step number. Cure: give it as a float or an
-    array.
-    """
-
-
 class GradientWarning(RuntimeWarning):
     """A gradient that holds a NaN which nothing before it held.
 
@@ -288,7 +288,16 @@ class DataError(FlowgraphError, ValueError):
 
     Cause: an empty cell, NaN, a text among numbers, labels beyond the classes. Cure: mend the row and column in the
     message, or leave the row out.
+
+    It is made of texts and of remedies between them, which `str` says as keywords of Python.
     """
+
+    def __str__(self) -> str:
+        return self.with_remedies(str)
+
+    def with_remedies(self, say: Callable[[Remedy], str]) -> str:
+        """The text, where `say` words each remedy."""
+        return printable_lines(words_of(self.args, say))
 
 
 class TestSetError(FlowgraphError, RuntimeError):

@@ -56,7 +56,7 @@ def table(
     return f"<table><thead><tr>{line(headings, 'th')}</tr></thead><tbody>{''.join(body)}</tbody></table>"
 
 
-def folded(head: str, content: str, is_open: bool = False) -> str:
+def fold_text(head: str, content: str, is_open: bool = False) -> str:
     """A line of text that a click opens; the content is HTML."""
     return f"<details{' open' * is_open}><summary>{text(head)}</summary>{content}</details>"
 

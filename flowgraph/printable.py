@@ -26,13 +26,13 @@ def printable_lines(text: str) -> str:
     return "\n".join(map(printable, text.split("\n")))
 
 
-def shortened(text: str, most: int = 300) -> str:
+def shorten_text(text: str, most: int = 300) -> str:
     """The text, where it is longer without the middle of long words, such as paths, or else without its own.
 
     Words are cut from the front on, so that the way out at the end, such as a command to copy, stays as it is.
 
-    >>> from flowgraph.printable import shortened
-    >>> shortened("/tmp/" + "a" * 300 + ".csv: not there; see /tmp", most=60)
+    >>> from flowgraph.printable import shorten_text
+    >>> shorten_text("/tmp/" + "a" * 300 + ".csv: not there; see /tmp", most=60)
     '/tmp/aaaaaaaaaaaaaa...aaaaaaaaaaaaa.csv: not there; see /tmp'
     """
     words = text.split(" ")

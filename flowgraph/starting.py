@@ -30,8 +30,20 @@ def _is_command(arguments: list[str], original: list[str]) -> bool:
     return "-mflowgraph" in original or original[place + 1 : place + 2] == ["flowgraph"]
 
 
-COMMAND = _is_command(sys.argv, sys.orig_argv)
+COMMAND = _is_command(sys.argv, getattr(sys, "orig_argv", []))
 """Whether this process is the command."""
+
+
+def refuse(text: str) -> None:
+    """End the command with one line, where it cannot run; what imports the package gets an ImportError."""
+    if not COMMAND:
+        raise ImportError(text)
+    sys.stderr.write(text + "\n")
+    sys.exit(3)  # FAILED of flowgraph.cli.ends
+
+
+if sys.version_info < (3, 11):  # noqa: UP036  before anything that an older one cannot read
+    refuse("flowgraph: found Python " + sys.version.split()[0] + ", needs 3.11 or newer")
 
 
 def say(text: str = "interrupted") -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import json
+import os
 from contextlib import ExitStack
 from functools import cache
 from typing import Any
@@ -22,10 +23,21 @@ _ERRORS = (
 
 @cache
 def shared() -> Page:
-    """The browser, which ends with the process."""
-    stack = ExitStack()
-    atexit.register(stack.close)
-    return stack.enter_context(chromium())
+    """The browser, which ends with the process that started it.
+
+    `multiprocessing` forgets in a forked child what is registered at the exit: a browser that nothing else held would
+    be ended there, with the folder of its pages.
+    """
+    atexit.register(_end, os.getpid())
+    return _running.enter_context(chromium())
+
+
+_running = ExitStack()
+
+
+def _end(owner: int) -> None:
+    if os.getpid() == owner:
+        _running.close()
 
 
 def answered(text: str, body: str, size: tuple[int, int] = (1400, 800), address: str = "", **look: bool) -> Any:

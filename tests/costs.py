@@ -1,7 +1,7 @@
 """What tests cost: seconds of the processor for a case of each test that takes long, in costs.json.
 
-`FLOWGRAPH_THOROUGH=1 make costs` measures all tests, `make costs` those of the commit's sample, and keeps what is known
-of the others. Time of processes that a test starts and waits for counts; what modules import counts for none.
+`make whole` measures all tests, or those of some rooms, `make costs` those of the sample, and keeps what is known of
+the others. Time of processes that a test starts and waits for counts; what modules import counts for none.
 """
 
 import json
@@ -69,6 +69,7 @@ class Measure:
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """All tests have run."""
-        if not hasattr(session.config, "workerinput"):
-            measured = {test: list(cases.values()) for test, cases in self.seconds.items()}
-            COSTS.write_text(json.dumps(updated(costs(), measured), indent=0) + "\n", encoding="utf-8")
+        if hasattr(session.config, "workerinput"):
+            return
+        measured = {test: list(cases.values()) for test, cases in self.seconds.items()}
+        COSTS.write_text(json.dumps(updated(costs(), measured), indent=0) + "\n", encoding="utf-8")

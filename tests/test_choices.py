@@ -11,6 +11,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph import functional as F
+from flowgraph.box import kinds as kinds_of_settings
 from flowgraph.checking.frameworks.check_framework import FrameworkName
 
 x = fg.Parameter([0.5, -1.0], name="x")
@@ -83,7 +84,8 @@ def kinds(annotation):
 def of_words(owner, function):
     """The keywords of a function that take a word, and the words; none where the annotation says no more than str."""
     found = []
-    names = vars(fg) | vars(sys.modules[function.__module__]) | {"FrameworkName": FrameworkName}
+    names = vars(fg) | vars(kinds_of_settings) | vars(sys.modules[function.__module__])
+    names |= {"FrameworkName": FrameworkName}
     for one in inspect.signature(function).parameters.values():
         if one.default is one.empty or {one.name, f"{owner}.{one.name}"} & FREE:
             continue

@@ -1,7 +1,8 @@
 """The contract, on every registered box: a class added anywhere is tested here without being named."""
 
 import flowgraph as fg
-from flowgraph.checking.targets import OfParts
+from flowgraph.checking.complex_parts import OfParts
+from flowgraph.plan.shards.box import Sharded
 from flowgraph.testing import box_classes, parametrize_with_checks
 from tests.registry import boxes_with_examples
 from tests.values import SPECIAL, VALUES
@@ -32,8 +33,9 @@ THROUGH_OTHERS = (
     "SlopeOfBprop",
     "TransposedBprop",
     "PerRow",
-    "Sharded",
+    Sharded.__name__,
     "Recomputed",
+    "RecomputedCall",
     "Scan",
     "While",
     "StopGradient",

@@ -3,6 +3,7 @@
 import functools
 import importlib
 import inspect
+import re
 import typing
 from dataclasses import replace
 
@@ -123,7 +124,8 @@ SHOWN = {
 
 TEXT_ALONE = {
     "Derived": "a function, whose text names what it is the derivative of",
-    "CustomVjp": "a function", "Mapped": "a function, whose text names what it maps", "TestSet": "stays closed",
+    "CustomVjp": "a function", "Checkpointed": "a function",
+    "Mapped": "a function, whose text names what it maps", "TestSet": "stays closed",
     "Exercise": "its text is the task",
     "GraphModule": "PyTorch shows its modules",
     "Trainer": "its history shows itself",
@@ -141,6 +143,7 @@ def replace_report(word, size):
 @functools.cache
 def returned():
     """Classes of flowgraph that the annotations of public functions and methods say are returned, but for values."""
+    pytest.importorskip("torch", reason="modules that are imported beside PyTorch return some")
     found = set()
     modules = [fg, figures, *(importlib.import_module(name) for name in MODULES if "widget" not in name)]
     for module in modules:
@@ -214,6 +217,28 @@ def test_it_is_well_formed_and_bounded(cls, size, word):
     assert page.count("<svg") == page.count("<desc>") <= page.count("<title>"), "a picture that nobody can read out"
     assert type(shown).__repr__ is not object.__repr__
     assert len(repr(shown)) < 4000
+
+
+PLOTTED = {
+    "history": history(9, "x"),
+    "search": search(9, "x"),
+    "bias and variance": BiasVariance(
+        [
+            Decomposition(n, 1.0, 1.0, None, dict.fromkeys(("squared_bias", "variance", "error"), 1 / n))
+            for n in (1, 9, 99)
+        ],
+        3,
+    ),
+}
+
+
+@pytest.mark.parametrize("shown", PLOTTED.values(), ids=PLOTTED)
+def test_a_notebook_shows_the_picture_that_plot_writes(shown, tmp_path):
+    """The same lines at the same places: a scale, a limit or a curve of its own would move them."""
+    lines = re.compile(r'\bd="([^"]*)"')
+    written = shown.plot(tmp_path / "it.svg").read_text()
+    assert lines.findall(written) == lines.findall(shown._repr_html_().partition("<table")[0])
+    assert len(set(lines.findall(written))) > 4
 
 
 def test_a_table_keeps_both_ends():

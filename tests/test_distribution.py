@@ -12,13 +12,16 @@ from pathlib import Path
 import pytest
 
 import flowgraph as fg
-from flowgraph.box import base
-from flowgraph.errors import DISTRIBUTION, install_hint
+from flowgraph import peers
+from flowgraph.box import exports
+from flowgraph.errors import install_hint
+from flowgraph.peers import DISTRIBUTION, install_command, requirement
+from tools import install_lines
 
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"]
-OF_DEVELOPERS = ("test", "check", "dev", "mutants", "bench", "docs", "pages", "release")
+OF_DEVELOPERS = ("tools", "lean", "test", "check", "dev", "mutants", "bench", "docs", "pages", "release")
 """Extras of those who work on the package, which no user needs."""
 FOLDERS = ("flowgraph", "docs", "notebooks", "tests", "benchmarks", "tools", ".ci")
 SUFFIXES = ("", ".py", ".md", ".ipynb", ".toml", ".js", ".html")
@@ -27,14 +30,15 @@ MADE = {"_build", "generated"}
 COMMAND = re.compile(r"pip install(?![a-z])")
 """A command, not the verb."""
 GOOD = re.compile(
-    rf"pip install (--[a-z]+ )*('?{DISTRIBUTION}(\[[a-z,]+\])?'?|\.|\"\.\[[^\]]+\]\"|--upgrade pip)(?![-\w])"
+    r"pip install (--[a-z]+ |--(python|resolution) \S+ )*"
+    rf"({re.escape(requirement())}|\"({re.escape(requirement())}|\./flowgraph)\[[^\]]+\]\"|--upgrade pip)(?![-\w])"
 )
-"""The distribution, with extras or without; a clone; pip itself."""
+"""What is installed today, with extras or without; pip itself."""
 
 IMPORT = """
 import sys
 import flowgraph as fg
-from flowgraph.box import base
+from flowgraph.box import exports
 later = ("checking", "training", "data", "debugging")
 attached = {"flowgraph.debugging"}  # has methods of graphs, which load what they need
 loaded = [name for name in sys.modules if name.startswith(tuple(f"flowgraph.{one}" for one in later))]
@@ -103,18 +107,42 @@ def test_hints_name_extras_that_exist():
     for path in (ROOT / "flowgraph").rglob("*.py"):
         text = path.read_text()
         used |= set(re.findall(r"install_hint\([\"'](\w+)[\"']", text))
-        if path.name != "errors.py":
+        if path.name not in ("errors.py", "peers.py"):
             assert not COMMAND.search(text), f"{path.relative_to(ROOT)} has a command of its own; use install_hint"
     assert used
     assert used <= EXTRAS.keys()
-    assert install_hint("cli") == f"pip install '{DISTRIBUTION}[cli]'"
-    assert install_hint("native", upgrade=True) == f"pip install --upgrade '{DISTRIBUTION}[native]'"
+    assert install_hint("cli") == install_command("cli")
+    assert install_hint("native", upgrade=True).startswith("pip install --upgrade ")
+
+
+def test_each_line_of_a_page_is_written_from_one_place():
+    pages = install_lines.told()
+    assert len(pages) > 30
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert install_lines.written(text) == text, f"{page.name}: run python -m tools.install_lines"
+
+
+def test_one_edit_changes_each_line_once_the_package_is_published(monkeypatch):
+    lines = {
+        "pip install .": f"pip install {DISTRIBUTION}",
+        '`pip install ".[a,b]" c`': f'`pip install "{DISTRIBUTION}[a,b]" c`',
+    }
+    lines['pip install "./flowgraph[a]"'] = f'pip install "{DISTRIBUTION}[a]"'
+    for today in lines:
+        assert install_lines.written(today) == today
+        assert GOOD.match(today.strip("`"))
+    monkeypatch.setattr(peers, "PUBLISHED", True)
+    for today, then in lines.items():
+        assert install_lines.written(today) == then
+        assert install_lines.written(then) == then
+    assert install_command("cli") == f'pip install "{DISTRIBUTION}[cli]"'
 
 
 def test_no_text_sends_to_another_package():
     seen = 0
     for path, text in texts():
-        if path in (Path(__file__), ROOT / "flowgraph" / "errors.py"):
+        if path == Path(__file__) or path.name in ("errors.py", "peers.py", "install_lines.py"):
             continue
         seen += 1
         for place in COMMAND.finditer(text):
@@ -138,7 +166,7 @@ def test_a_name_that_is_not_there():
 
 def test_the_modules_of_a_package_are_those_that_pkgutil_finds_in_folders_and_archives(tmp_path, monkeypatch):
     found = sorted(module.name for module in pkgutil.walk_packages(fg.boxes.__path__, "flowgraph.boxes."))
-    assert sorted(base._modules_in("flowgraph.boxes", fg.boxes.__path__)) == found
+    assert sorted(exports._modules_in("flowgraph.boxes", fg.boxes.__path__)) == found
     for name in (
         "a/__init__.py",
         "a/one.py",
@@ -151,7 +179,7 @@ def test_the_modules_of_a_package_are_those_that_pkgutil_finds_in_folders_and_ar
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("")
-    assert sorted(base._modules_in("a", [str(tmp_path / "a")])) == ["a.b", "a.b.two", "a.one"]
+    assert sorted(exports._modules_in("a", [str(tmp_path / "a")])) == ["a.b", "a.b.two", "a.one"]
     archive = shutil.make_archive(str(tmp_path / "packed"), "zip", tmp_path, "a")
     monkeypatch.syspath_prepend(archive)
-    assert sorted(base._modules_in("a", [f"{archive}/a"])) == ["a.b", "a.b.two", "a.one"]
+    assert sorted(exports._modules_in("a", [f"{archive}/a"])) == ["a.b", "a.b.two", "a.one"]

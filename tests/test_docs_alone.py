@@ -46,7 +46,7 @@ RIGHT = """
       the ... of [1, 2] is 3.0
       ```
 
-    Then `pip install 'flowgraph-autodiff[cli]'`:
+    Then `pip install ".[cli]"`:
 
     ```sh
     python -c "import own.small, click"
@@ -90,7 +90,7 @@ def test_a_page_that_is_so_has_no_failure(tmp_path, environment):
         ("# exit code 3", "# exit code 1", "ended with 3, not 1"),
         ("# exit code 3", "", "ended with 3, not 0"),
         ("touch", "no-such-command", "ended with 127, not 0"),
-        ("pip install 'flowgraph-autodiff[cli]'", "", "No module named 'click'"),
+        ('pip install ".[cli]"', "", "No module named 'click'"),
         ("print(", "import click; print(", "No module named 'click'"),
         ("small, click", "small, pytest", "No module named 'pytest'"),
         ("total == 3.0", "total == 4.0", "AssertionError"),
@@ -110,7 +110,7 @@ def test_what_stands_above_an_install_command_runs_without_it_and_what_it_begins
         ```python
         one
         ```
-        With `pip install 'flowgraph-autodiff[cli,data]'`:
+        With `pip install ".[cli,data]"`:
         ```python
         two
         ```

@@ -15,7 +15,8 @@ from hypothesis import example, given, settings
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
-from flowgraph.plan import equal, plan
+from flowgraph.plan import plan
+from flowgraph.plan.programs import PROGRAMS
 from flowgraph.printable import printable, printable_lines
 from flowgraph.saving import load, save
 from flowgraph.saving.graph_file import graph_document, read_graph
@@ -78,7 +79,7 @@ def sources(action, monkeypatch):
             found.append(source)
         return real(source, *others, **keywords)
 
-    equal.known.forget()
+    PROGRAMS.forget()
     plan.code_of.cache_clear()
     with monkeypatch.context() as patch:
         patch.setattr(builtins, "compile", recording)

@@ -18,9 +18,9 @@ OTHERWISE = {
 """Folders of tests that are no folders of the package, and what they test."""
 
 WHOLE = {
-    "choices", "contract", "display", "distribution", "docs_alone", "docstrings", "documents", "errors",
-    "hostile_pages", "hostile_text", "layers", "lecture",
-    "mirror", "mistakes", "recipe", "release", "sabotage", "selection", "site", "types", "wrong_kinds",
+    "browser", "choices", "claims", "contract", "display", "distribution", "docs_alone", "docstrings", "documents",
+    "errors", "gate", "hostile_pages", "hostile_text", "layers", "lecture", "mirror",
+    "mistakes", "names", "peers", "recipe", "release", "sabotage", "seed", "selection", "site", "types", "wrong_kinds",
 }  # fmt: skip
 """Tests of the package as a whole, of the modules beside its folders, and of what stands around it."""
 

@@ -80,13 +80,24 @@ def test_gradients_of_a_rule_are_given_by_parameter(rule, clipped, W):
             used.of_weights([W]).updates(grads, 0.1)
 
 
-def test_a_graph_is_no_function(x):
-    with refused(TypeError, "a graph is no function", r"graph\.fprop\(x=\.\.\., y=\.\.\.\)", r"fg\.compile\(graph\)"):
+def test_a_graph_is_called_on_boxes(x):
+    with refused(TypeError, "a call without boxes", r"graph\.fprop\(x=\.\.\., y=\.\.\.\)", r"fg\.compile\(graph\)"):
         fg.Graph(x * 2.0)(x=GOOD, y=1)
     with refused(TypeError, r"graph\.fprop\(\.\.\.\)"):
         fg.Graph(x * 2.0)(GOOD)
     with refused(ValueError, "found a ndarray by position", r"x=\.\.\."):
         fg.Graph(x * 2.0).fprop(GOOD)
+    graph, other = fg.Graph(x * 2.0), np.tanh(x)
+    with refused(ValueError, "found 2 arguments, needs one for each input: x"):
+        graph(other, other)
+    with refused(ValueError, "found two boxes for the input 'x'"):
+        graph(other, x=other)
+    with refused(ValueError, "found no input 'y', needs one box for each input: x"):
+        graph(y=other)
+    with refused(ValueError, "found a box of int64, needs float64", "astype"):
+        graph(fg.Input("k", shape=x.shape, dtype=int))
+    with refused(ValueError, r"x: found a box of the shape \(2,\), needs"):
+        graph(fg.Input("k", shape=(2,)))
 
 
 def test_elements_of_a_parameter_are_not_assigned(W):

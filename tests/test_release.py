@@ -1,6 +1,9 @@
 """What stands around the package agrees with it: workflows, targets of make, citation, changelog, the dry run."""
 
+import os
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -35,6 +38,10 @@ def read(path):
 
 def steps(workflow):
     return [step for job in read(workflow)["jobs"].values() for step in job["steps"]]
+
+
+def steps_of(workflow, job):
+    return read(ROOT / ".github" / "workflows" / f"{workflow}.yml")["jobs"][job]["steps"]
 
 
 def is_target(name):
@@ -98,7 +105,39 @@ def test_every_python_that_is_promised_is_tested():
     assert min(promised, key=lambda version: int(version[2:])) == project["requires-python"].removeprefix(">=")
     systems = {one["os"].partition("-")[0] for one in matrix["include"]} | {matrix["os"][0].partition("-")[0]}
     assert systems == {"ubuntu", "macos", "windows"}
-    assert {one["numpy"] for one in matrix["include"]} == {"lowest", "newest"}
+    lowest = [step["run"] for name in ("tests", "nightly") for step in steps_of(name, "oldest") if "run" in step]
+    assert lowest == ["make oldest", "make oldest LOWEST=test"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="make and sh are those of POSIX")
+def test_make_takes_the_newest_python_that_is_promised_and_makes_environments(tmp_path):
+    def found(*options, **environment):
+        (tmp_path / "tools").mkdir(exist_ok=True)
+        shutil.copy(ROOT / "tools" / "find_python.sh", tmp_path / "tools")
+        command = ["/bin/sh", tmp_path / "tools" / "find_python.sh", *options]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    def put(name, body):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / name).chmod(0o755)
+
+    classifiers = "".join(
+        f'"Programming Language :: Python :: {one}",\n' for one in ("3", "3.90", "3.91", "3.92", "3.100")
+    )
+    (tmp_path / "pyproject.toml").write_text(classifiers)
+    paths = {"PATH": f"{tmp_path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+    none = found(**paths)
+    assert (none.returncode, none.stdout) == (1, "")
+    assert none.stderr == "found no Python 3.100, 3.92, 3.91, 3.90 that makes environments; PYTHON=... names one\n"
+    put("python3.90", "echo oldest")
+    put("python3.91", "echo middle")
+    put("python3.92", "echo it has no ensurepip >&2; exit 1")
+    assert found(**paths).stdout == "middle\n"
+    assert found("--oldest", **paths).stdout == "oldest\n"
+    (tmp_path / ".pyenv" / "versions" / "3.100.2" / "bin").mkdir(parents=True)
+    put(".pyenv/versions/3.100.2/bin/python", "echo newest")
+    assert found(**paths).stdout == "newest\n"
+    assert "PYTHON ?= $(shell sh tools/find_python.sh)" in MAKEFILE
 
 
 @pytest.mark.parametrize("form", [path for path in FORMS if path.stem != "config"], ids=lambda path: path.stem)

@@ -1,4 +1,4 @@
-"""What a run takes of the tests: some cases of those with many, others in each commit, and all of what was changed."""
+"""What a run takes of the tests: some cases of those with many, and all of what is named or, if asked, changed."""
 
 import math
 from collections import Counter
@@ -6,8 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from tests import costs, selection
-from tests.commit import ROOT, part
+from tests import costs, rooms, selection
+from tests.rooms import ROOT
+from tests.seed import part
 
 SEEDS = range(800)
 
@@ -29,14 +30,9 @@ def cases(place, count=600, **marks):
     return [Item(f"tests/{place}::test[{number}]", **marks) for number in range(count)]
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_changed(monkeypatch):
-    monkeypatch.setattr(selection, "changed_files", frozenset)
-
-
 @pytest.mark.parametrize("one_in", [1, 2, 6, 20])
 @pytest.mark.parametrize("count", [1, 5, 40])
-def test_each_case_is_drawn_as_often_as_any_other_and_each_commit_draws_as_many(count, one_in):
+def test_each_case_is_drawn_as_often_as_any_other_and_each_seed_draws_as_many(count, one_in):
     names = [f"case {number}" for number in range(count)]
     drawn = [part(names, one_in, seed) for seed in SEEDS]
     assert {len(one) for one in drawn} <= {count // one_in, -(-count // one_in)}
@@ -47,7 +43,7 @@ def test_each_case_is_drawn_as_often_as_any_other_and_each_commit_draws_as_many(
 
 
 def seconds_of(place, count, cost, monkeypatch, **marks):
-    """What a commit spends on a test, in the mean over many."""
+    """What a sample spends on a test, in the mean over many seeds."""
     every = cases(place, count, **marks)
     monkeypatch.setattr(selection, "costs", lambda: {f"tests/{place}::test": cost})
     seeds = SEEDS if count < 10 else range(5)
@@ -55,8 +51,8 @@ def seconds_of(place, count, cost, monkeypatch, **marks):
     return sum(drawn) / len(seeds) * (cost + selection.CASE)
 
 
-@pytest.mark.parametrize("place", ["plan/test_it.py", "graph/test_it.py", "test_contract.py"])
-def test_what_takes_little_is_run_in_each_commit(place, monkeypatch):
+@pytest.mark.parametrize("place", ["plan/test_it.py", "test_contract.py"])
+def test_what_takes_little_is_always_run(place, monkeypatch):
     monkeypatch.setattr(selection, "costs", dict)
     few = cases(place, int(selection.SHARE / selection.CASE))
     assert selection.sample(few, seed=1) == few
@@ -72,22 +68,12 @@ def test_each_doubling_of_the_work_gets_the_same_time_more(count, monkeypatch):
 
 
 @pytest.mark.parametrize("folder", selection.CORE)
-def test_of_the_core_each_test_has_a_case_in_each_commit(folder, monkeypatch):
-    for count in (1, 5, 100):
-        monkeypatch.setattr(selection, "costs", lambda: {f"tests/{folder}/test_it.py::test": 5.0})
-        every = cases(f"{folder}/test_it.py", count)
-        assert all(selection.sample(every, seed=seed) for seed in range(20))
-    sweep = cases(f"{folder}/test_it.py", 600)
-    assert len(selection.quick(sweep, seed=1)) == 600 / selection.QUICK_ONE_IN
+def test_of_the_core_all_is_run_but_what_is_marked(folder, monkeypatch):
+    monkeypatch.setattr(selection, "costs", lambda: {f"tests/{folder}/test_it.py::test": 5.0})
+    every = cases(f"{folder}/test_it.py", 100)
+    assert selection.sample(every, seed=1) == every
     marked = cases(f"{folder}/test_it.py", 30, sampled={"one_in": 30})
     assert len(selection.sample(marked, seed=1)) <= 1
-    assert selection.quick(marked, seed=1) == []
-
-
-def test_a_folder_that_the_commit_changes_gets_more_of_the_time(monkeypatch):
-    before = seconds_of("plan/test_it.py", 8, 0.5, monkeypatch)
-    monkeypatch.setattr(selection, "changed_files", lambda: frozenset({"flowgraph/plan/deeper/it.py"}))
-    assert 1.6 < seconds_of("plan/test_it.py", 8, 0.5, monkeypatch) / before < 4
 
 
 def test_costs_are_kept_of_what_was_not_run_and_of_what_takes_long_alone():
@@ -97,54 +83,89 @@ def test_costs_are_kept_of_what_was_not_run_and_of_what_takes_long_alone():
     assert costs.updated(known, measured) == now
 
 
-def test_what_is_named_or_changed_is_whole(monkeypatch):
+def test_what_is_named_is_whole():
     every = cases("plan/test_it.py", sampled={"one_in": 6})
     assert selection.sample(every, [ROOT / "tests/plan/test_it.py"]) == every
-    monkeypatch.setattr(selection, "changed_files", lambda: frozenset({"tests/plan/test_it.py"}))
-    assert selection.sample(every) == every
 
 
 @pytest.mark.parametrize("changed", ["flowgraph/boxes/neural/activation.py", "docs/boxes.md"])
-def test_of_a_box_a_module_or_a_page_that_is_changed_each_case_is_run(changed, monkeypatch):
-    monkeypatch.setattr(selection, "changed_files", lambda: frozenset({changed}))
+def test_near_takes_each_case_of_a_box_a_module_or_a_page_that_is_changed(changed, monkeypatch):
+    put_changed(monkeypatch, changed)
     module = changed.removesuffix(".py").replace("/", ".")
     names = {
         "py": [*(f"Sigmoid-{number}" for number in range(30)), module, "fg.ReLU", changed.removeprefix("flowgraph/")],
         "md": [changed, "boxes.md"],
     }
     own = [Item(f"tests/test_contract.py::test[{name}]") for name in names[changed[-2:]]]
-    others = cases("test_contract.py")
-    run = selection.sample([*own, *others], seed=1)
-    assert run[: len(own)] == own
-    assert len(run) < 200
+    assert selection.near([*own, *cases("test_contract.py")]) == own
 
 
 @pytest.mark.parametrize("changed", ["Makefile", "README.md", "tools/it.py"])
-def test_a_file_that_no_case_is_called_after_changes_nothing(changed, monkeypatch):
+def test_after_a_file_that_no_case_is_called_after_near_takes_none(changed, monkeypatch):
+    put_changed(monkeypatch, changed)
     every = [Item(f"tests/plan/test_it.py::test[{name}{number}]") for number in range(300) for name in ("a-", "b ", "")]
-    run = selection.sample(every, seed=1)
-    monkeypatch.setattr(selection, "changed_files", lambda: frozenset({changed}))
-    assert selection.sample(every, seed=1) == run
+    assert selection.near(every) == []
 
 
-def test_a_commit_of_very_many_files_has_a_sample_of_its_tests(monkeypatch):
-    files = frozenset({"tests/plan/test_it.py", *(f"docs/{number}.md" for number in range(selection.AT_ONCE))})
-    monkeypatch.setattr(selection, "changed_files", lambda: files)
-    assert 0 < len(selection.sample(cases("plan/test_it.py"))) < 600
+def test_what_the_sample_takes_does_not_follow_from_git(monkeypatch):
+    every = cases("plan/test_it.py")
+    run = selection.sample(every)
+    monkeypatch.setattr(rooms, "git", lambda *command: pytest.fail(f"git {command} was asked"))
+    assert selection.sample(every) == run
 
 
-def test_quick_runs_a_part_of_what_stands_above_the_core_and_nothing_long():
-    for folder in selection.ABOVE:
-        assert len(selection.quick(cases(f"{folder}/test_it.py"), seed=1)) == 600 / selection.QUICK_ONE_IN
-    for mark in ({"sampled": {"one_in": 2}}, {"no_cover": {}}):
-        assert not selection.quick(cases("graph/test_it.py", 10, **mark))
+def test_a_larger_share_takes_more_of_each_test(monkeypatch):
+    monkeypatch.setattr(selection, "costs", lambda: {"tests/plan/test_it.py::test": 0.1})
+    for marks in ({}, {"sampled": {"one_in": 60}}):
+        every = cases("plan/test_it.py", **marks)
+        small, large = (selection.sample(every, seed=1, share=share) for share in (0.04, 0.6))
+        assert len(large) > 3 * len(small)
 
 
-def test_folders_and_files_are_those_that_there_are():
-    folders = {path.name for path in selection.TESTS.iterdir() if path.is_dir()}
-    assert {*selection.CORE, *selection.ABOVE} <= folders
-    left_out = {name for name in folders if selection.is_left_out(selection.TESTS / name)}
-    assert left_out == folders - {*selection.CORE, *selection.ABOVE}
-    assert not selection.is_left_out(selection.TESTS / "boxes" / "shape")
-    assert not selection.is_left_out(selection.TESTS / "test_lecture.py")
-    assert all((selection.TESTS / name).exists() for name in selection.SAMPLED_FILES)
+def put_changed(monkeypatch, *paths):
+    """Let git say that these files differ from main."""
+    for place in (selection, rooms):
+        monkeypatch.setattr(place, "changed_files", lambda since: frozenset(paths))
+
+
+def test_near_takes_the_rooms_that_changed_whole_and_the_cases_called_after_what_changed(monkeypatch):
+    put_changed(
+        monkeypatch, "flowgraph/boxes/neural/activation.py", "tests/plan/deeper/test_it.py", "tests/test_site.py"
+    )
+    taken = [
+        *cases("boxes/test_it.py", 9, sampled={"one_in": 60}),
+        *cases("plan/other/test_it.py", 9),
+        *cases("test_site.py", 9),
+        Item("tests/test_contract.py::test[Sigmoid-1]"),
+    ]
+    assert selection.near([*taken, *cases("loops/test_it.py"), *cases("test_lecture.py")]) == taken
+    assert selection.is_far(selection.TESTS / "loops")
+    assert not any(map(selection.is_far, [selection.TESTS / "plan", selection.TESTS / "test_lecture.py"]))
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository with two rooms, of which one has changed since the only commit on main."""
+    monkeypatch.setattr(rooms, "ROOT", tmp_path)
+    for function in (rooms.base, rooms.changed_files):
+        function.cache_clear()
+        monkeypatch.setattr(rooms, function.__name__, function.__wrapped__)
+    for room in ("plan", "loops"):
+        for place, name in (("flowgraph", "it.py"), ("tests", "test_it.py")):
+            (tmp_path / place / room).mkdir(parents=True)
+            (tmp_path / place / room / name).write_text("1\n")
+    for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-qm", "both"], ["switch", "-qc", "mine"]):
+        rooms.git("-c", "user.name=a", "-c", "user.email=a@b.c", *command)
+    (tmp_path / "flowgraph" / "plan" / "it.py").write_text("2\n")
+    rooms.git("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-qam", "changed")
+    return tmp_path
+
+
+def test_a_room_is_changed_by_what_is_committed_and_by_what_is_not(repository):
+    assert rooms.names() == ["loops", "plan"]
+    assert rooms.changed(rooms.base()) == {"plan"}
+    (repository / "tests" / "loops" / "new.txt").write_text("")
+    assert rooms.changed(rooms.base()) == {"plan", "loops"}
+    assert [rooms.room_of(path) for path in ("tests/plan/a.py", "flowgraph/errors.py", "README.md", "tests/a.py")] == [
+        "plan", None, None, None,
+    ]  # fmt: skip

@@ -1,13 +1,15 @@
-"""What mypy and editors see of flowgraph.boxes, made from the registry: `python -m tools.boxes_stub`."""
+"""What mypy and editors see of flowgraph.boxes, made from the registry: `python -m tools.boxes_stub FILE`."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
 import flowgraph.boxes
-from flowgraph.box.base import exports, is_public
+from flowgraph.box.exports import exports, is_public
+from flowgraph.saving.replacing import replace_text
 
 HEAD = """\
 # Made by `python -m tools.boxes_stub` from the registry of boxes.
@@ -57,4 +59,4 @@ def _shown(parameter: inspect.Parameter) -> str:
 
 
 if __name__ == "__main__":
-    print(stub(), end="")
+    replace_text(sys.argv[1], stub())

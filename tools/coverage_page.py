@@ -1,8 +1,9 @@
-"""Which functions of NumPy and SciPy boxes understand, as the dispatch table says: `python -m tools.coverage_page`."""
+"""Which functions of NumPy and SciPy boxes understand, by the dispatch table: `python -m tools.coverage_page FILE`."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import sys
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -10,6 +11,8 @@ import numpy as np
 
 from flowgraph.box import Box, registry
 from flowgraph.box.numpy_dispatch import implemented
+from flowgraph.rendering.gallery import derivative_of
+from flowgraph.saving.replacing import replace_text
 from tools.doors import DOORS, marks
 
 MODULES = {"np": np, "np.linalg": np.linalg, "np.fft": np.fft}
@@ -43,8 +46,10 @@ def page() -> str:
         "For those who bring code written on NumPy and SciPy: the functions that take boxes as they take arrays.",
         f"Made by `python -m tools.coverage_page` with NumPy {numpy} and SciPy {scipy}: {len(rows)} functions.",
         "A function without a box of its own is composed of others. Integers and booleans have no gradient.",
-        f"The last columns say which boxes can be converted for other tools ({', '.join(DOORS)}); *some* where some of",
-        "its declared examples can. A function that is made of others can be converted where those can.",
+        "The last columns say what computes a box, itself or what it is made of; *some* where some of its declared",
+        "examples are. NumPy: lines of a [plan](plans.md), or one call of the `fprop`. Numba: one machine function.",
+        "JavaScript: a module. [JAX](jax.md), [ONNX](onnx.md): a function, a file. What holds for boxes holds for a",
+        "function that is composed of them.",
     ]
     for module in [*MODULES, SPECIAL]:
         lines += ["", f"## {module}", "", *_head("function", "box", "its derivative")]
@@ -73,7 +78,7 @@ def _row(one: Covered) -> str:
     names = ", ".join(f"`{one.module}.{name}`" for name in one.names)
     if one.box is None:
         return _line(names, "", "", *marks(None))
-    return _line(names, f"`{one.box.__name__}`", _latex(one.box.derivative), *marks(one.box))
+    return _line(names, f"`{one.box.__name__}`", _latex(derivative_of(one.box)), *marks(one.box))
 
 
 def _is_own(box: type[Box]) -> bool:
@@ -83,7 +88,7 @@ def _is_own(box: type[Box]) -> bool:
 
 def _own_row(box: type[Box]) -> str:
     name = f"`{'fg' if box.public else 'fg.boxes'}.{box.__name__}`"
-    return _line(name, _latex(box.formula), _latex(box.derivative), *marks(box))
+    return _line(name, _latex(box.formula), _latex(derivative_of(box)), *marks(box))
 
 
 def _head(*titles: str) -> list[str]:
@@ -109,4 +114,4 @@ def _release(package: str) -> str:
 
 
 if __name__ == "__main__":
-    print(page(), end="")
+    replace_text(sys.argv[1], page())

@@ -16,7 +16,7 @@ import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,23 +44,23 @@ def elsewhere(command: str) -> str | None:
     return next((pattern for pattern in ELSEWHERE if re.match(pattern, command)), None)
 
 
-def failures(page: Path, environment: Environment) -> list[str]:
-    """What on a page is not so, in an environment that is made for what it installs."""
+def failures(page: Path, environment: Environment, filters: Sequence[str] = ()) -> list[str]:
+    """What on a page is not so, in an environment made for what it installs; warnings but for `filters` count."""
     found: list[str] = []
     before: Steps = []
     for needed, blocks in stages(page):
         steps = [(block, step) for block in blocks if block.language in RUN for step in _steps(block)]
         if steps != before:
             alone = ", ".join(sorted(needed)) or "the package alone"
-            failed = _run(blocks, steps, environment(needed))
+            failed = _run(blocks, steps, environment(needed), filters)
             found += [f"{name(page)}:{line}, with {alone}: {text}" for line, text in failed]
         before = steps
     return found
 
 
-def _run(blocks: list[Block], steps: Steps, python: Path) -> Iterator[tuple[int, str]]:
+def _run(blocks: list[Block], steps: Steps, python: Path, filters: Sequence[str]) -> Iterator[tuple[int, str]]:
     """The lines of the blocks that failed, and how."""
-    done = _executed([step for _, step in steps], python)
+    done = _executed([step for _, step in steps], python, filters)
     printed: dict[int, str] = {}
     for (block, step), result in zip(steps, done, strict=True):
         printed[block.line] = printed.get(block.line, "") + result["printed"]
@@ -83,13 +83,14 @@ def _steps(block: Block) -> list[dict[str, Any]]:
     ]
 
 
-def _executed(steps: list[dict[str, Any]], python: Path) -> list[dict[str, Any]]:
+def _executed(steps: list[dict[str, Any]], python: Path, filters: Sequence[str]) -> list[dict[str, Any]]:
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COV_", "COVERAGE"))}
     path = {"PATH": f"{python.parent}{os.pathsep}{os.environ.get('PATH', '')}", "MPLBACKEND": "agg"}
     with tempfile.TemporaryDirectory() as folder:
         work, result = Path(folder) / "work", Path(folder) / "result.json"
         work.mkdir()
-        command = [python, "-W", "error", str(ROOT / "tools" / "page_runner.py"), str(result)]
+        warnings = [f"-W{one}" for one in ("error", *filters)]
+        command = [python, *warnings, str(ROOT / "tools" / "page_runner.py"), str(result)]
         done = subprocess.run(
             command, input=json.dumps(steps), cwd=work, env=kept | path, capture_output=True, text=True, check=False
         )
@@ -131,9 +132,9 @@ def _asked(named: list[Path], one_in: int, *, core: bool) -> list[Path]:
     found = [page for page in found if not core or all(not needed for needed, _ in stages(page))]
     if one_in == 1:
         return found
-    from tests.commit import share_of_commit
+    from tests.seed import share_of_tree
 
-    drawn = share_of_commit(map(name, found), one_in)
+    drawn = share_of_tree(map(name, found), one_in)
     return [page for page in found if name(page) in drawn]
 
 

@@ -46,6 +46,10 @@ class Room(NamedTuple):
     programs: int = 0
     emits: bool = False
 
+    def own_folders(self) -> list[str]:
+        """The folders of tests of its files, which .ci/run takes whole after they have changed."""
+        return sorted({f"tests/{pattern.split('/')[1]}" for pattern in self.files})
+
 
 @dataclass
 class Reach:
@@ -128,8 +132,9 @@ def _wrong_examples(mutant: Mutant) -> int:
 class Copy:
     """A copy of the repository in a temporary folder, in which files are changed and tests run."""
 
-    def __init__(self, room: Room, seed: int, without: Iterable[str] = ()) -> None:
+    def __init__(self, room: Room, seed: int, without: Iterable[str] = (), share: float = 0.6) -> None:
         self.room = room
+        self.share = share
         self.seed = seed
         self.without = [f"--ignore={test}" for test in without]
         self.folder = Path(tempfile.mkdtemp(prefix="mutants-"))
@@ -223,6 +228,8 @@ class Copy:
             "-p",
             "no:cacheprovider",
             "--sampled",
+            f"--share={self.share}",
+            *(f"--whole={folder}" for folder in self.room.own_folders()),
             f"--hypothesis-seed={self.seed}",
             f"--basetemp={self.folder / 'tmp'}",
             *self.without,
@@ -236,7 +243,7 @@ class Copy:
         from tests.fuzz import session
 
         session.PATHS = {name: path for name, path in session.PATHS.items() if name not in session.OUTSIDE}
-        found = session.Session(self.seed).run(3600, most=self.room.programs, stop=lambda failure: True)
+        found = session.Session(self.seed).run(self.room.programs, stop=lambda failure: True)
         print(found.table())
         return int(bool(found.failures))
 
@@ -268,7 +275,7 @@ class Copy:
             os.chdir(self.home)
             sys.path[:0] = [str(self.home)]
             os.environ |= {"PYTHONPATH": str(self.home), "HYPOTHESIS_PROFILE": "ci"}
-            os.environ |= {"FLOWGRAPH_FUZZ_SEED": str(self.seed)}  # of the sample, outside of git
+            os.environ |= {"FLOWGRAPH_SEED": str(self.seed)}  # of the sample, outside of git
             status = call()
         except BaseException as error:
             print(f"{type(error).__name__}: {error}", flush=True)

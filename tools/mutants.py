@@ -2,11 +2,12 @@
 
     python -m tools.mutants --room plan --sample 150 --seed 1
 
-draws a sample of the mutants of that room, puts them in one after another, each in a copy of the repository, runs the
-tests that reach the changed lines, and prints how many were killed and what survived, as differences.
+draws a sample of the mutants of that room, puts them in one after another, each in a copy of the repository, runs what
+.ci/run would run of the tests that reach the changed lines (those of the room's own folders whole, as it changed, of
+the others the large sample), and prints how many were killed and what survived, as differences. `--share 0.04` takes
+the sample of `make test` instead.
 
-A survivor of the sample of a commit is tried with a few more cases of the tests that it survived: what they kill is
-killed at night.
+A survivor is tried with a few more cases of the tests that it survived: what they kill is killed at night.
 
 The mutants are fine ones: a number, a comparison or an operator is another one, a keyword is not passed on, a bound of
 a slice is left out, one side of an `and` stands alone, a guard or a statement is gone. What is sure to end in an
@@ -53,10 +54,14 @@ ROOMS = {
     ),
     "plan": Room(("flowgraph/plan/**/*.py",), tuple(_PLAN_TESTS.split()), PROGRAMS, True),
     "derivatives": Room(
-        ("flowgraph/derivatives/**/*.py", "flowgraph/functional/**/*.py"),
+        ("flowgraph/derivatives/**/*.py",),
         ("tests/derivatives", "tests/functional", "tests/graph/test_random_graphs.py"),
     ),
+    "functional": Room(("flowgraph/functional/**/*.py",), ("tests/functional", "tests/derivatives", "tests/scipy")),
     "checking": Room(("flowgraph/checking/**/*.py",), ("tests/checking", "tests/test_sabotage.py")),
+    "training": Room(("flowgraph/training/**/*.py",), ("tests/training", "tests/experiment", "tests/test_display.py")),
+    "loops": Room(("flowgraph/loops/**/*.py",), ("tests/loops", "tests/saving")),
+    "rendering": Room(("flowgraph/rendering/**/*.py",), ("tests/rendering", "tests/test_display.py")),
 }
 
 
@@ -90,13 +95,15 @@ def sample_of(room: Room, size: int, seed: int) -> list[Mutant]:
     return list(drawn)
 
 
-def measure(name: str, size: int, seed: int, only: Iterable[str] = (), without: Iterable[str] = ()) -> None:
+def measure(
+    name: str, size: int, seed: int, only: Iterable[str] = (), without: Iterable[str] = (), share: float = 0.6
+) -> None:
     """Try a sample of the mutants of a room, and print what came of it."""
     room, known = ROOMS[name], equivalent()
     print(f"room {name}: ", end="", flush=True)
     drawn = [one for one in sample_of(room, size, seed) if not only or any(part in str(one) for part in only)]
     tried = [one for one in drawn if one.key not in known]
-    copy = Copy(room, seed, without)
+    copy = Copy(room, seed, without, share)
     try:
         reach = copy.reach()
         print(f"the tests pass without a mutant, {sum(reach.seconds.values()):.0f} s", flush=True)
@@ -127,10 +134,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", action="append", default=[], help="of the sample, those whose text contains this")
     parser.add_argument("--without", action="append", default=[], help="tests that are left out, as they take long")
+    parser.add_argument("--share", type=float, default=0.6, help="of a sample of tests: 0.04 is that of make test")
     given = parser.parse_args()
     _warm()
     for name in ROOMS if given.room == "all" else [given.room]:
-        measure(name, given.sample, given.seed, given.only, given.without)
+        measure(name, given.sample, given.seed, given.only, given.without, given.share)
 
 
 if __name__ == "__main__":

@@ -13,16 +13,17 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from flowgraph.peers import DISTRIBUTION
+
 ROOT = Path(__file__).resolve().parent.parent
 MADE = {"_build", "generated"}
 """Folders of docs/ that hold the same texts again, as the site shows them."""
 
 RUN = ("python", "sh", "console")
 LANGUAGES = (*RUN, "output", "text", "py", "yaml", "{toctree}")
-DISTRIBUTION = "flowgraph-autodiff"
 
 _BLOCK = re.compile(r"^([ ]*)```(\w*|\{\w+\})\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-_INSTALL = re.compile(r"pip[ ]install (?!--upgrade pip)((?:['\"]?[\w.\-]+(?:\[[\w,]+\])?['\"]?[ ]?)+)")
+_INSTALL = re.compile(r"pip[ ]install (?!--upgrade pip)((?:['\"]?[\w./\-]+(?:\[[\w,]+\])?['\"]?[ ]?)+)")
 _NUMBER = r"-?\d+(?:\.\d*)?(?:e[+-]?\d+)?"
 """In the text of an output; another machine may round it differently."""
 
@@ -89,7 +90,7 @@ def installs(page: Path) -> list[tuple[int, frozenset[str]]]:
 
 def _needed(word: str) -> set[str]:
     name, _, extras = word.strip("'\"").rstrip("]").partition("[")
-    own = name in (".", DISTRIBUTION)
+    own = name in (".", "./flowgraph", DISTRIBUTION)
     return ({f"[{extra}]" for extra in extras.split(",") if extra} if own else {name}) - {""}
 
 

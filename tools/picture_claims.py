@@ -7,6 +7,7 @@ without a browser; `of_svg` asks Chromium where all that is painted stands.
 from __future__ import annotations
 
 import itertools
+import json
 import math
 import re
 from collections import Counter
@@ -17,9 +18,10 @@ from typing import NamedTuple
 from flowgraph.rendering import measure
 from flowgraph.rendering.layering import Place, Point
 from flowgraph.rendering.layout import place
+from flowgraph.rendering.measure import text_width
 from flowgraph.rendering.picture import Link, Picture, Tile
-from flowgraph.rendering.routing import arrow, curve, placed_links, shortened, sideways
-from flowgraph.rendering.svg_text import loop, paper
+from flowgraph.rendering.routing import arrow, curve, placed_links, shorten_line, sideways
+from flowgraph.rendering.svg_text import TITLE_BASE, loop, paper
 from tools.chromium import Page
 
 STEP = 2.0
@@ -34,7 +36,7 @@ SAME = 1.3
 TOGETHER = 32.0
 """Pixels that two edges of different sources may run as one: the height of a tile of two rows."""
 
-KINDS = ("behind", "outside", "text", "overlap", "together", "arrow")
+KINDS = ("behind", "outside", "text", "overlap", "together", "arrow", "title")
 
 
 class Untrue(NamedTuple):
@@ -68,7 +70,8 @@ class Edge:
 class Drawing:
     """What is painted, in pixels: rectangles, edges and texts with the tile that they belong to.
 
-    `frame_of` has for each tile the frames around it, `loops` for a tile the rectangle of the arrow over it.
+    `frame_of` has for each tile the frames around it, `loops` for a tile the rectangle of the arrow over it, `titles`
+    those of the titles of frames, `captions` those of the texts under the picture, which a browser alone knows.
     """
 
     whole: Place
@@ -78,11 +81,13 @@ class Drawing:
     edges: list[Edge] = field(default_factory=list)
     texts: list[tuple[str, Place]] = field(default_factory=list)
     loops: dict[str, Place] = field(default_factory=dict)
+    titles: dict[str, Place] = field(default_factory=dict)
+    captions: list[Place] = field(default_factory=list)
 
 
 def untrue(drawing: Drawing) -> list[Untrue]:
     """Every claim of a picture that does not hold."""
-    checks = (_behind, _outside, _texts, _overlaps, _together, _arrows)
+    checks = (_behind, _outside, _texts, _overlaps, _together, _arrows, _through_titles)
     return [found for check in checks for found in check(drawing)]
 
 
@@ -114,6 +119,9 @@ def _outside(drawing: Drawing) -> Iterator[Untrue]:
     for name, at in itertools.chain(drawing.tiles.items(), drawing.frames.items(), drawing.loops.items()):
         if not _holds(drawing.whole, at):
             yield Untrue("outside", name)
+    for at in drawing.captions:
+        if not _holds(drawing.whole, at):
+            yield Untrue("outside", "a text under the picture")
 
 
 def _texts(drawing: Drawing) -> Iterator[Untrue]:
@@ -123,7 +131,7 @@ def _texts(drawing: Drawing) -> Iterator[Untrue]:
 
 
 def _overlaps(drawing: Drawing) -> Iterator[Untrue]:
-    """Tiles over each other, or over the border of a frame, or under the arrow of a loop."""
+    """Tiles over each other, or over the border of a frame, or under the arrow of a loop; frames over each other."""
     every = [*drawing.tiles.items(), *((f"loop {tile}", at) for tile, at in drawing.loops.items())]
     for (one, at), (other, there) in itertools.combinations(every, 2):
         if f"loop {one}" != other and _meet(at, there):
@@ -133,6 +141,9 @@ def _overlaps(drawing: Drawing) -> Iterator[Untrue]:
             inside = path in drawing.frame_of.get(tile, ())
             if (inside and not _holds(frame, at)) or (not inside and _meet(at, frame)):
                 yield Untrue("overlap", f"{tile} and the frame {path}")
+    for (one, at), (other, there) in itertools.combinations(drawing.frames.items(), 2):
+        if _meet(at, there) and not _holds(at, there) and not _holds(there, at):
+            yield Untrue("overlap", f"the frames {one} and {other}")
 
 
 def _together(drawing: Drawing) -> Iterator[Untrue]:
@@ -179,6 +190,23 @@ def _arrows(drawing: Drawing) -> Iterator[Untrue]:
                 yield Untrue("arrow", f"{edge.tail} -> {edge.head} at {name}")
 
 
+def _through_titles(drawing: Drawing) -> Iterator[Untrue]:
+    """Edges, tiles and titles that run through the title of a frame, and titles that end outside of their frame."""
+    titles = _Grid(drawing.titles)
+    for edge in drawing.edges:
+        for path in sorted({path for point in edge.points for path in titles.at(point)}):
+            yield Untrue("title", f"{edge.tail} -> {edge.head} through that of {path}")
+    for path, at in drawing.titles.items():
+        if not _holds(drawing.frames[path], at):
+            yield Untrue("title", f"{path} is too narrow")
+        for tile, there in drawing.tiles.items():
+            if _meet(at, there):
+                yield Untrue("title", f"{tile} over that of {path}")
+    for (one, at), (other, there) in itertools.combinations(drawing.titles.items(), 2):
+        if _meet(at, there):
+            yield Untrue("title", f"those of {one} and {other}")
+
+
 def _within(point: Point, at: Place) -> bool:
     return at.x <= point[0] <= at.x + at.width and at.y <= point[1] <= at.y + at.height
 
@@ -223,6 +251,11 @@ def of_layout(picture: Picture) -> Drawing:
         dict(layout.frames),
         {tile.id: set(_around(tile.frame, parent)) & layout.frames.keys() for tile in picture.tiles},
     )
+    for frame in picture.frames:
+        if frame.path in layout.frames:
+            words = text_width(frame.title, 10, bold=True) + (8 + text_width(frame.note, 10) if frame.note else 0)
+            top = layout.frames[frame.path].y + TITLE_BASE - 8
+            drawing.titles[frame.path] = Place(layout.titles[frame.path], top, words, 11)
     along = picture.direction == "right"
     for along_x, routes in ((along, layout.routes), (not along, placed_links(picture, layout))):
         for link, points in routes:
@@ -247,7 +280,7 @@ def _edge(link: Link, points: list[Point], along_x: bool) -> Edge:
     ways = sideways(points, 1.5, along_x) if link.flow == "both" else (points,)
     for way in ways:
         start, end = (at_start and way is ways[-1], at_end and way is ways[0])
-        edge.lines.append(sampled(curve(shortened(way, start, end, along_x), along_x)))
+        edge.lines.append(sampled(curve(shorten_line(way, start, end, along_x), along_x)))
         tips = [(way[-2], way[-1], link.head)] * end + [(way[1], way[0], link.tail)] * start
         edge.tips += [(_tip(arrow(before, tip, along_x)), name) for before, tip, name in tips]
     return edge
@@ -289,9 +322,14 @@ def _texts_of(tile: Tile, at: Place) -> Iterator[Place]:
         y += height
 
 
+_TITLE = "a picture that is judged"
+
+
 def of_svg(page: Page, svg: str) -> Drawing:
     """The drawing of an SVG, as Chromium paints it; `page` is a browser."""
-    page.show(f'<!doctype html><meta charset="utf-8"><body style="margin:0">{svg[svg.index("<svg") :]}', (1600, 900))
+    if page.tell("document.title") != _TITLE:  # a page that is loaded anew takes ten times as long
+        page.show(f'<!doctype html><meta charset="utf-8"><title>{_TITLE}</title><body style="margin:0">', (1600, 900))
+    page.tell(f"document.body.innerHTML = {json.dumps(svg[svg.index('<svg') :])}; 0")
     found = page.tell(_SEEN)
     frames = {path: Place(*at) for path, at in found["frames"]}
     tiles = {name: Place(*at) for name, at in found["tiles"]}
@@ -302,8 +340,24 @@ def of_svg(page: Page, svg: str) -> Drawing:
     ]
     texts = [(name, Place(*at)) for name, at in found["texts"]]
     loops = {name: Place(*at) for name, at in found["loops"]}
-    return Drawing(Place(*found["whole"]), tiles, frames, around, edges, texts, loops)
+    titles = {path: Place(*at) for path, at in found["titles"]}
+    captions = [Place(*at) for at in found["captions"]]
+    return Drawing(Place(*found["whole"]), tiles, frames, around, edges, texts, loops, titles, captions)
 
+
+def painted_size(page: Page) -> tuple[float, float, float]:
+    """The width and height of the SVG that a browser shows, and of its smallest letters, in CSS pixels."""
+    width, height, letters = page.tell(_LETTERS)
+    return width, height, letters
+
+
+_LETTERS = """(() => {
+  const svg = document.querySelector("svg"), size = svg.getBoundingClientRect();
+  const texts = [...svg.querySelectorAll("text")];
+  const shown = texts.filter((text) => text.textContent.trim() && text.getClientRects().length);
+  const sizes = shown.map((text) => parseFloat(getComputedStyle(text).fontSize) * text.getScreenCTM().a);
+  return [size.width, size.height, Math.min(...sizes)];
+})()"""
 
 _SEEN = """(() => {
   const svg = document.querySelector("svg");
@@ -325,10 +379,22 @@ _SEEN = """(() => {
   const written = (text) => !text.closest(".loop") && text.textContent.trim() && shown(text);
   const texts = boxes.flatMap((box) =>
     [...box.querySelectorAll("text")].filter(written).map((text) => [name(box), at(text)]));
-  const line = (path) => {
-    const n = path.getTotalLength(), count = Math.max(1, Math.ceil(n / %STEP%)), m = still(path);
-    return Array.from({ length: count + 1 }, (_, i) => path.getPointAtLength(n * i / count).matrixTransform(m))
-      .map(({ x, y }) => [x, y]);
+  const piece = document.createElementNS("http://www.w3.org/2000/svg", "path");
+  const line = (path) => {  // piece by piece: a browser measures the whole path for each of its points
+    const m = still(path), found = [];
+    let start = "";
+    for (const [drawn, command, numbers] of path.getAttribute("d").matchAll(/([A-Za-z])([^A-Za-z]*)/g)) {
+      if (!"MLCQ".includes(command)) throw new Error(`no line of a picture has ${command}`);
+      piece.setAttribute("d", `M${start}${drawn}`);
+      start = numbers.trim().split(/[ ,]+/).slice(-2).join(" ");
+      if (command === "M") continue;
+      const n = piece.getTotalLength(), count = Math.max(1, Math.ceil(n / %STEP%));
+      for (let i = found.length ? 1 : 0; i <= count; i++) {
+        const { x, y } = piece.getPointAtLength(n * i / count).matrixTransform(m);
+        found.push([x, y]);
+      }
+    }
+    return found;
   };
   const edges = [...svg.querySelectorAll(".link")].filter(shown).map((edge) => {
     const { tail, head } = edge.dataset, paths = [...edge.querySelectorAll("path")].map(line);
@@ -342,7 +408,11 @@ _SEEN = """(() => {
   });
   const frames = [...svg.querySelectorAll(".frame")].filter(shown).map((frame) =>
     [frame.dataset.frame, at(frame.querySelector("rect"))]);
+  const titles = [...svg.querySelectorAll(".frame")].filter(shown).map((frame) =>
+    [frame.dataset.frame, at(frame.querySelector("text"))]);
   const loops = [...svg.querySelectorAll(".loop")].filter(shown).map((loop) => [name(loop.closest(".box")), at(loop)]);
   const v = svg.viewBox.baseVal;
-  return { whole: [v.x, v.y, v.width, v.height], tiles, texts, edges, frames, loops };
+  const beside = (text) => !text.closest(".box, .frame, .lid") && text.textContent.trim() && shown(text);
+  const captions = [...svg.querySelectorAll("text")].filter(beside).map(at);
+  return { whole: [v.x, v.y, v.width, v.height], tiles, texts, edges, frames, loops, titles, captions };
 })()""".replace("%STEP%", str(STEP))

@@ -18,7 +18,8 @@ class Callable64:
     def __init__(self, case: Case, framework: Framework) -> None:
         self.case = case
         self.framework = framework
-        self.function = self._compiled() if framework == "jax" else case.function
+        compiled = {"jax": self._compiled, "pytensor": self._of_arrays}
+        self.function = compiled[framework]() if framework in compiled else case.function
         self.places = self._differentiated()
         self.start = [_array(case.inputs[i]) for i in self.places]
 
@@ -40,6 +41,21 @@ class Callable64:
 
         return cast(Callable[..., Any], jax.jit(self.case.function))
 
+    def _of_arrays(self) -> Callable[..., Any]:
+        """The values that Ops of PyTensor perform, without rewriting; the gradients are compiled beside them."""
+        import pytensor
+
+        kinds = [(np.asarray(x).dtype, np.ndim(x)) for x in self.case.inputs]
+        variables = [pytensor.tensor.tensor(dtype=str(dtype), shape=(None,) * ndim) for dtype, ndim in kinds]
+        outputs = _parts(self.case.function(*variables))
+        arriving = [y.type() for y in outputs]
+        active = [variables[i] for i in self._differentiated()]
+        known = dict(zip(outputs, arriving, strict=True))
+        grads = pytensor.grad(None, active, known_grads=known, disconnected_inputs="ignore")
+        mode = pytensor.compile.mode.Mode(linker="py", optimizer=None)
+        self.pulled = pytensor.function([*variables, *arriving], grads, mode=mode, on_unused_input="ignore")
+        return cast(Callable[..., Any], pytensor.function(variables, outputs, mode=mode))
+
     def copies(self, arrays: Sequence[Any] | None = None) -> list[Any]:
         """The inputs, with `arrays` in the places of those that are differentiated; nothing is shared."""
         inputs = [x.copy() if isinstance(x, np.ndarray) else x for x in self.case.inputs]
@@ -59,6 +75,7 @@ class Callable64:
     def vjp(self, arrays: Sequence[Any], grads: Sequence[Any]) -> Arrays:
         """The gradients of sum(grads * values) by the code's own backward pass."""
         make: dict[str, Callable[..., Arrays]] = {"torch": self._torch, "jax": self._jax, "numpy": self._numpy}
+        make["pytensor"] = lambda arrays, grads: list(self.pulled(*self.copies(arrays), *grads))
         return make[self.framework](arrays, grads)
 
     def _numpy(self, arrays: Sequence[Any], grads: Sequence[Any]) -> Arrays:

@@ -27,8 +27,10 @@ def flowgraph(entry: Entry, case: Case) -> Answer:
 
 
 def own(entry: Entry, case: Case) -> Answer:
-    """gradcheck of PyTorch, check_grads of JAX, or central differences with a step of 1e-6, each with its defaults."""
-    return {"torch": _gradcheck, "jax": _check_grads, "numpy": _central}[entry.framework](entry, case)
+    """gradcheck of PyTorch, check_grads of JAX, verify_grad of PyTensor, or central differences."""
+    return {"torch": _gradcheck, "jax": _check_grads, "numpy": _central, "pytensor": _verify_grad}[entry.framework](
+        entry, case
+    )
 
 
 def _gradcheck(entry: Entry, case: Case) -> Answer:
@@ -50,6 +52,20 @@ def _check_grads(entry: Entry, case: Case) -> Answer:
         return case.function(*inputs)
 
     check_grads(function, [case.inputs[i] for i in target.places], order=1, modes=["rev"])
+    return {"verdict": "pass"}
+
+
+def _verify_grad(entry: Entry, case: Case) -> Answer:
+    import pytensor
+
+    mode = pytensor.compile.mode.Mode(linker="py", optimizer=None)
+    outputs = len(Callable64(case, entry.framework).values(case.inputs))
+    for k in range(outputs):
+
+        def part(*xs: Any, k: int = k) -> Any:
+            return case.function(*xs) if outputs == 1 else case.function(*xs)[k]
+
+        pytensor.gradient.verify_grad(part, list(case.inputs), rng=np.random.default_rng(0), mode=mode)
     return {"verdict": "pass"}
 
 

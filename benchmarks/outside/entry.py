@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 Judgement = Literal["right", "wrong"]
-Framework = Literal["numpy", "torch", "jax"]
+Framework = Literal["numpy", "torch", "jax", "pytensor"]
 
-FRAMEWORKS: tuple[Framework, ...] = ("numpy", "torch", "jax")
+FRAMEWORKS: tuple[Framework, ...] = ("numpy", "torch", "jax", "pytensor")
 DIFFERENCES = "differences at the example and at neighbours of it, see evidence.py"
 
 
 @dataclass(frozen=True)
 class Case:
-    """How fg.check is called: `check(function, *inputs, bprop=bprop)`, or without bprop for PyTorch and JAX."""
+    """How fg.check is called: `check(function, *inputs, bprop=bprop)`, or without bprop for the frameworks."""
 
     function: Callable[..., Any]
     inputs: tuple[Any, ...]

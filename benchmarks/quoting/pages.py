@@ -50,6 +50,7 @@ QUOTES: dict[str, Quoted] = {
     "first_calls": Quoted("docs/functions.md", ("functional_calls", "--first"), texts.first_calls),
     "captured": Quoted("docs/functions.md", ("functional_calls", "--captured"), texts.captured),
     "jit_by_hand": Quoted("docs/functions.md", ("jit_by_hand",), texts.jit_by_hand),
+    "derivatives": Quoted("docs/functions.md", ("functional_calls", "--derivatives"), texts.derivatives),
     "beside_plans": Quoted("docs/functions.md", ("functional_calls", "--plans"), texts.beside_plans),
     "vmap": Quoted("docs/functions.md", ("functional_calls", "--vmap"), texts.vmap),
     "scale": Quoted("docs/scale.md", ("scale", "--patience", "8"), texts.scale, ("--quick",)),

@@ -108,11 +108,23 @@ def jit_by_hand(found: Numbers, machine: str) -> str:
 
 def beside_plans(found: Numbers, machine: str) -> str:
     """How much longer a derivative of a function takes than its plan."""
-    ratios = [f"{row['grad'] / row['plan']:.2f} ({row['grad']:.0f} µs) for {name}" for name, row in found.items()]
+    ratios = [
+        f"{row['grad'] / row['plan']:.2f} ({row['grad']:.0f} µs), `jit` {row['jit'] / row['plan']:.2f}, for {name}"
+        for name, row in found.items()
+    ]
     return _prose(
         f"{machine}: `grad` took so many times as long as the plan of the same boxes, for networks of three layers by "
         f"their units and examples: {_listed(ratios)}."
     )
+
+
+def derivatives(found: Numbers, machine: str) -> str:
+    """Microseconds of further derivatives, called and under jit, beside autograd."""
+    rows = []
+    for name, row in found.items():
+        compiled = f", `jit` {row['jit']:.0f}" if "jit" in row else ""
+        rows.append(f"{row['called']:.0f} ({row['autograd']:.0f}{compiled}) for the {name}")
+    return _prose(f"{machine}, a call took, in microseconds (of autograd): {_listed(rows)}.")
 
 
 def vmap(found: Numbers, machine: str) -> str:
@@ -261,7 +273,7 @@ def page_frames(found: Numbers, machine: str) -> str:
     """Milliseconds of a frame in the page, by what is done."""
     kinds = {
         "pan": "pan", "zoom": "zoom", "near pan": "pan, texts read", "near zoom": "zoom, texts read",
-        "settled": "drawn sharp elsewhere", "module": "close and open a module",
+        "settled": "redrawn at the new place", "module": "close and open a module",
     }  # fmt: skip
     lines = [f"| boxes | page | {' | '.join(kinds.values())} |", "|" + " --- |" * (len(kinds) + 2)]
     for boxes, row in found.items():

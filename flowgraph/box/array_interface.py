@@ -10,9 +10,10 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import DTypeLike
 
-from flowgraph.box import concrete_values
-from flowgraph.box.node import Node
+from flowgraph.box.attached import Attribute
+from flowgraph.box.node import Node, current
 from flowgraph.box.numpy_dispatch import call_function, call_ufunc
+from flowgraph.box.tape import UNDER_JIT
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import NoArrayError, UsageError
 from flowgraph.shapes.size import Shape, Size, product
@@ -30,13 +31,13 @@ def _operator(ufunc: np.ufunc, name: str, reflected: bool = False) -> Callable[[
     """
     asking: Callable[[Any, Any], Any] = getattr(NDArrayOperatorsMixin, name)
 
-    def built(self: Any, other: Any) -> Any:
+    def build_box(self: Any, other: Any) -> Any:
         if isinstance(other, Operators) or type(other) in _NUMBERS:
             return call_ufunc(ufunc, "__call__", (other, self) if reflected else (self, other), {})
         return asking(self, other)
 
-    built.__name__ = name
-    return built
+    build_box.__name__ = name
+    return build_box
 
 
 class Operators(NDArrayOperatorsMixin, Generic[Made]):
@@ -164,10 +165,8 @@ Box
 
 _AS_A_NUMBER = "work with the box itself, which computes as a number does, with np.sin in place of math.sin"
 _AS_AN_ARRAY = (
-    "use the box itself, which computes as an array does, and box.astype(...) in place of np.int64(box); join boxes "
-    "with np.stack([...]) or np.concatenate([...]), index an array by fg.Constant(array)[box], multiply a sparse "
-    "matrix by np.matmul(matrix, box), and where a function takes arrays only, take it from flowgraph.numpy, or see "
-    "what to write instead in docs/functions.md, 'What does not take boxes'"
+    "import flowgraph.numpy as np, or np.stack([...]); index an array by fg.Constant(array)[box]; "
+    "sparse: np.matmul(matrix, box); see docs/functions.md, 'What does not take boxes'"
 )
 _RUN = "fg.Graph(box).fprop(...)[box]"
 _JIT = "loop with fg.scan or fg.while_loop; or name the argument that decides in static_argnums or static_argnames"
@@ -196,6 +195,48 @@ class ArrayMethods(Node, Operators[Made]):
     def size(self) -> int | Size:
         """The number of elements: an int, or a `Size` such as 784*N where it depends on a named axis."""
         return product(self.shape)
+
+    @Attribute
+    def device(self) -> str:
+        """Where the values are computed, as the array API standard asks: always "cpu"."""
+        return "cpu"
+
+    def to_device(self, device: str, /, *, stream: None = None) -> Made:
+        """The box itself: its values are computed by NumPy, on "cpu".
+
+        Parameters
+        ----------
+        device : str
+            "cpu".
+        stream : None, optional
+            There are no streams on it.
+
+        Returns
+        -------
+        Box
+            The same object.
+
+        Raises
+        ------
+        UsageError
+            For any other device.
+        """
+        if device != "cpu" or stream is not None:
+            raise UsageError(
+                f"{self.title}: found to_device({device!r}), but boxes are computed by NumPy on 'cpu'; compile the "
+                f"graph for another one, fg.compile(..., backend='jax')"
+            )
+        return cast(Made, self)
+
+    def __dlpack__(
+        self, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: bool | None = None
+    ) -> Any:
+        """The numbers of a box that carries no gradient, in a call, for another library; else refused."""
+        value = self._answer(np.array, "__dlpack__()", _AS_AN_ARRAY, _RUN, "fc", NoArrayError)
+        return value.__dlpack__(stream=stream, max_version=max_version, dl_device=dl_device, copy=copy)
+
+    def __dlpack_device__(self) -> Any:
+        return self._answer(np.array, "__dlpack_device__()", _AS_AN_ARRAY, _RUN, "fc", NoArrayError).__dlpack_device__()
 
     @property
     def T(self) -> Made:
@@ -404,15 +445,13 @@ class ArrayMethods(Node, Operators[Made]):
         return answer
 
     def __float__(self) -> float:
-        if concrete_values.current() is not None and self.dtype.kind in "fc":
-            self._refuse("float()", _AS_A_NUMBER)
-        return float(self._answer(float, "float()", _AS_A_NUMBER, "float(fg.Graph(box).fprop(...))"))
+        return float(self._answer(float, "float()", _AS_A_NUMBER, "float(fg.Graph(box).fprop(...))", "fc"))
 
     def __int__(self) -> int:
         return int(self._answer(int, "int()", _AS_A_NUMBER, "int(fg.Graph(box).fprop(...)[box])"))
 
-    def __complex__(self) -> NoReturn:
-        self._refuse("complex()", _AS_A_NUMBER, "complex(fg.Graph(box).fprop(...)[box])")
+    def __complex__(self) -> complex:
+        return complex(self._answer(complex, "complex()", _AS_A_NUMBER, "complex(fg.Graph(box).fprop(...)[box])", "fc"))
 
     def __index__(self) -> int:
         way_out = "index with the box itself: other_box[box], fg.Constant(array)[box] or np.take(other_box, box)"
@@ -421,47 +460,80 @@ class ArrayMethods(Node, Operators[Made]):
         return operator.index(self._answer(operator.index, "an integer index", way_out))
 
     def __format__(self, spec: str) -> str:
+        value = self._number()
+        if value is not None:
+            return format(value.item() if spec and value.size == 1 else value, spec)
         if spec:
             self._refuse(f"a number to print as {spec!r}", "print the box itself, or the result of the function")
         return str(self)
 
+    def __str__(self) -> str:
+        value = self._number()
+        return repr(self) if value is None else str(value)
+
+    def __repr__(self) -> str:
+        value = self._number()
+        text = super().__repr__()
+        return text if value is None else f"{text[:-1]} = {np.array2string(np.asarray(value), threshold=20)}>"
+
+    def _number(self) -> Any:
+        """The value of the box in a call that computes it; None in a graph, and of a box with several outputs."""
+        tape = current()
+        if tape is None or "computed" not in self.__dict__ or len(self.outputs) > 1:
+            return None
+        return tape.value_of(self)
+
     def __array__(self, dtype: DTypeLike | None = None, copy: Any = None) -> Any:
-        """Whole numbers and booleans, which have no gradient, while a function is traced; else refused.
+        """The numbers of a box that carries no gradient, in a call that computes them; else refused.
 
         Those of the box, or what is asked for: np.int64(box) rounds to zero as box.astype(int) does.
         """
-        wanted = self.dtype if dtype is None else np.dtype(dtype)
-        if (
-            concrete_values.current() is None
-            or len(self.outputs) > 1
-            or not {self.dtype.kind, wanted.kind} & set("biu")
-        ):
+        if len(self.outputs) > 1:
             self._refuse("np.asarray()", _AS_AN_ARRAY, error=NoArrayError)
-        shape, kind, numbers = self._answer(_as_numbers, "np.asarray()", _AS_AN_ARRAY, error=NoArrayError)
-        return np.array(np.frombuffer(numbers, kind).reshape(shape), dtype)
+        wanted = self.dtype if dtype is None else np.dtype(dtype)
+        differentiable = "fc" if wanted.kind in "fc" else ""
+        value = self._answer(np.array, "np.asarray()", _AS_AN_ARRAY, _RUN, differentiable, NoArrayError)
+        return value if dtype is None else value.astype(dtype)
 
     def _answer(
-        self, kind: Callable[[Any], Any], what: str, way_out: str, run: str = _RUN, error: type[UsageError] = UsageError
-    ) -> Any:
-        """The concrete value of the box while a function is traced, converted by `kind`; refused anywhere else."""
-        trace = concrete_values.current()
-        answer = None if trace is None else trace.answer(self, kind)
-        if answer is None:
-            self._refuse(what, way_out, run, error)
-        return answer
+        self, kind: Callable[[Any], Any], what: str, way_out: str, run: str = _RUN, differentiable: str = "",
+        error: type[UsageError] = UsageError,
+    ) -> Any:  # fmt: skip
+        """The value of the box in a call that computes it, converted by `kind`; refused anywhere else.
 
-    def _refuse(self, what: str, way_out: str, run: str = _RUN, error: type[UsageError] = UsageError) -> NoReturn:
-        """Refuse what needs numbers; `run` is how to ask the run of a graph, outside of a function that is traced."""
-        trace = concrete_values.current()
-        if trace is None:
+        Refused too where the box has one of the `differentiable` kinds of dtypes and a gradient would be lost. Of a
+        function that is called once for many examples, the answer that is the same for all of them.
+        """
+        trace = current()
+        value, lost = None, False
+        if trace is not None:
+            value = trace.value_of(self)
+            lost = trace.at_once and self.dtype.kind in differentiable and trace.is_differentiated(self)
+            if value is None and not lost:
+                over, axes = trace.over_examples(self)
+                value = _one_for_all(trace.value_of(over), axes, kind)
+        if value is None or lost:
+            self._refuse(what, way_out, run, error, lost)
+        return kind(value)
+
+    def _refuse(
+        self, what: str, way_out: str, run: str = _RUN, error: type[UsageError] = UsageError, lost: bool = False,
+    ) -> NoReturn:  # fmt: skip
+        """Refuse what needs numbers; `run` is how to ask the run of a graph, outside of a function that is traced.
+
+        `lost` says that there may be numbers, which would carry no gradient.
+        """
+        trace = current()
+        if trace is None or not trace.runs:
             why, more = "which has no value before a run", f"or run the graph: {run}"
         elif trace.for_all:
-            why, more = f"which {concrete_values.UNDER_JIT}", _JIT
+            why, more = f"which {UNDER_JIT}", _JIT
         else:
             why, more = "which is differentiated, and as numbers it would carry no gradient", ""
             leaf = trace.unknown(self)
             if leaf is not None and "example_of" in leaf.__dict__:
-                why = f"which stands for one of many examples in {leaf.example_of}, called once for all of them"
+                if not lost:
+                    why = f"which is not the same in all examples of {leaf.example_of}, called once for all of them"
             elif leaf is not None:
                 why, way_out = f"which reads {leaf.title} from outside of the function", "give it as an argument"
         refusal = error(f"{self.title}: found {what} of a box, {why}; {way_out}" + (f"; {more}" if more else ""))
@@ -470,6 +542,14 @@ class ArrayMethods(Node, Operators[Made]):
         raise refusal
 
 
-def _as_numbers(value: Any) -> tuple[tuple[int, ...], str, bytes]:
-    """An array as what can be compared and made an array again."""
-    return value.shape, value.dtype.str, value.tobytes()
+def _one_for_all(value: Any, axes: int, kind: Callable[[Any], Any]) -> Any:
+    """What a value over all examples, in the first axes, is in each; None where they differ or there is none."""
+    if value is None or not axes:
+        return value
+    examples = value.reshape(-1, *value.shape[axes:])
+    if kind is bool and examples.size == len(examples):
+        examples = examples.astype(bool)
+    if not len(examples):
+        return None
+    rows = np.ascontiguousarray(examples).reshape(len(examples), -1).view(np.uint8)
+    return examples[0] if (rows == rows[0]).all() else None

@@ -19,7 +19,7 @@ from flowgraph.shapes.size import Size, no_number
 Array = np.ndarray[Any, Any]
 
 
-def _called(who: object) -> object:
+def _title_of(who: object) -> object:
     return who if isinstance(who, str) else getattr(who, "title", who)  # a text has a method of that name
 
 
@@ -40,7 +40,7 @@ def refuse_masked(who: object, value: object) -> None:
     if "numpy.ma" in sys.modules and isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         hidden = int(np.sum(np.ma.getmaskarray(value)))
         raise DtypeError(
-            f"{_called(who)}: found a masked array that hides {hidden} of its {value.size} numbers, "
+            f"{_title_of(who)}: found a masked array that hides {hidden} of its {value.size} numbers, "
             f"needs a number everywhere; fill it, a.filled(0.0), and give the mask to np.where or as weights"
         )
 
@@ -55,7 +55,7 @@ def read_dtype(who: object, dtype: DTypeLike | None) -> np.dtype[Any]:
     except (TypeError, ValueError, SyntaxError) as error:  # SyntaxError for a text with a comma and no dtype in it
         why = str(error)[:80]
         raise DtypeError(
-            f"{_called(who)}: found dtype={repr(dtype)[:60]} ({why}), needs a dtype such as float or 'float32'"
+            f"{_title_of(who)}: found dtype={repr(dtype)[:60]} ({why}), needs a dtype such as float or 'float32'"
         ) from None
 
 
@@ -69,7 +69,7 @@ def array_of(who: object, value: object, dtype: DTypeLike | None = None) -> Arra
             raise
         read_dtype(who, dtype)
         raise FeedError(
-            f"{_called(who)}: found what is no array ({error}), needs numbers, in lists of one length"
+            f"{_title_of(who)}: found what is no array ({error}), needs numbers, in lists of one length"
         ) from None
 
 
@@ -193,7 +193,7 @@ class Foreign(ABC):
     __slots__ = ()
 
     @abstractmethod
-    def computed(self, box: Any, values: Sequence[Value]) -> Any:
+    def value_of_box(self, box: Any, values: Sequence[Value]) -> Any:
         """The value of a box on these arrays, of which this one is the first of its kind."""
 
     @abstractmethod

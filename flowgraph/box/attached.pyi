@@ -1,15 +1,21 @@
 # What type checkers see of the methods that rooms attach: they do not follow `attached_to`.
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from flowgraph.boxes.indexing.scatter import WrittenBox
 from flowgraph.debugging import ExplainedGrads, ExplainedRun
+from flowgraph.numpy.array_api import StandardBox
 from flowgraph.playground import PlayedGraph
 from flowgraph.rendering.methods import DrawnBox, DrawnGrads, DrawnGraph, DrawnPlan, DrawnRun
 
 Methods = TypeVar("Methods", bound=type)
 
-class OnBox(DrawnBox): ...
+class Attribute:
+    def __init__(self, read: Callable[[Any], Any]) -> None: ...
+    def __get__(self, owner: Any, kind: type | None = None) -> Any: ...
+
+class OnBox(DrawnBox, StandardBox, WrittenBox): ...
 class OnGraph(DrawnGraph, PlayedGraph): ...
 class OnRun(DrawnRun, ExplainedRun): ...
 class OnGrads(DrawnGrads, ExplainedGrads): ...

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib
-import itertools
-import os
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, NoReturn, Self, SupportsIndex, TypeAlias, TypeVar, cast
 
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import concrete_values, copying, numpy_dispatch
+from flowgraph.box import copying, numpy_dispatch
 from flowgraph.box.array_interface import ArrayMethods
 from flowgraph.box.arrays import Array, again, array_of, frozen_copy, is_foreign, read_dtype
 from flowgraph.box.attached import OnBox
 from flowgraph.box.help_text import HelpText
 from flowgraph.box.inference import read_spec, try_dtypes, try_fprop
-from flowgraph.box.node import Node, current_scope, full_name, is_built_in, users_instruction
+from flowgraph.box.node import FIXED, OF_A_CALL, Node, current, current_scope, full_name, is_built_in, users_instruction
 from flowgraph.box.settings import (
     BoxSignature,
     check_kinds,
@@ -32,10 +29,15 @@ from flowgraph.box.settings import (
     read_settings,
     read_signature,
 )
+from flowgraph.box.standing_in import StandIn
 from flowgraph.errors import DeclarationError, DtypeError, ShapeError, UsageError
 from flowgraph.printable import why_not_a_name
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Signature, SignatureMismatchError, Spec, shape_text
+
+_FLOAT64 = np.dtype(np.float64)
+_dtypes_of_numbers: dict[Any, np.dtype[Any]] = {}
+"""The dtype that a class gives a number of Python beside a box: by class, side, kind of number, dtype of the box."""
 
 registry: dict[str, type[Box]] = {}
 """Every box class by name; tests, docs, pictures and checks find a new class here."""
@@ -92,6 +94,7 @@ class Box(ArrayMethods["Box"], OnBox):
 
     def __init_subclass__(cls, abstract: bool = False, **keywords: Any) -> None:
         super().__init_subclass__(**keywords)
+        type.__setattr__(cls, "parts", Box.parts if "fprop" in vars(cls) and "parts" not in vars(cls) else cls.parts)
         own = {n: a for n, a in vars(cls).get("__annotations__", {}).items() if "ClassVar" not in str(a)}
         check_setting_names(cls, own)
         cls.built_in = is_built_in(cls)
@@ -104,10 +107,7 @@ class Box(ArrayMethods["Box"], OnBox):
                 raise DeclarationError(
                     f"{cls.__name__}: {problem} would be one object for all boxes; leave it out, or write a tuple"
                 ) from None
-            cls.settings = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
-            cls.default_settings = {
-                name: field.default for name, field in cls.settings.items() if field.default is not dataclasses.MISSING
-            }
+            _read_fields(cls)
         if abstract:
             return
         if cls.fprop is Node.fprop and users_instruction()[0] is types.new_class.__code__:
@@ -131,11 +131,53 @@ class Box(ArrayMethods["Box"], OnBox):
             numpy_dispatch.register(cls, cls.numpy if isinstance(cls.numpy, tuple) else (cls.numpy,))
 
     def __init__(self, *children: Any, name: str | None = None, **settings: Any) -> None:
+        if (trace := current()) is not None and trace.at_once:
+            if name is not None:
+                self.__dict__["name"] = current_scope() + _valid(name)
+            if self.settings or settings:
+                self._set(settings)
+            trace.compute(self, children if len(children) == len(self.child_names) else self._adopt(children))
+            return
         self._start(name)
         if self.settings or settings:
             self._set(settings)
         self.__dict__["children"] = self._adopt(children)
         self._infer()
+
+    def _adopt_beside(self, given: Sequence[Any], built_at: Any) -> tuple[Box, ...]:
+        """The children of a box on a tape; a number or an array beside a box becomes a constant that is computed.
+
+        One number in a function of two, an array of float64: what arithmetic is made of goes without the general way.
+        """
+        if len(given) == 2 and self.by_element and any(isinstance(child, Box) for child in given):
+            first, second = given
+            number, box = (first, second) if isinstance(second, Box) else (second, first)
+            dtype = self._dtype_beside(number, number is first, box.dtype, given)
+            if dtype is not None:
+                constant = Constant._beside(dtype.type(number), built_at)
+                return (constant, box) if number is first else (box, constant)
+        children: list[Box] = []
+        for child in given:
+            if isinstance(child, Box):
+                children.append(child)
+            elif type(child) is np.ndarray and child.dtype is _FLOAT64:
+                children.append(Constant._beside(child.copy(), built_at))
+            else:
+                return self._adopt(given, built_at)
+        return tuple(children)
+
+    def _dtype_beside(self, number: Any, first: bool, dtype: Any, given: Sequence[Any]) -> Any:
+        """The dtype of floats that a number gets beside a box of a dtype; None where it is no such number."""
+        kind = type(number)
+        if kind is np.float64:
+            return _FLOAT64
+        if kind is not float and kind is not int:
+            return None
+        key = (type(self), first, kind, dtype)
+        if key not in _dtypes_of_numbers:
+            _dtypes_of_numbers[key] = self._dtype_of(0 if first else 1, given)
+        result = _dtypes_of_numbers[key]
+        return result if result is not None and result.kind == "f" else None
 
     def check_settings(self) -> None:
         """Refuse settings that make no sense; called before the children are read."""
@@ -144,8 +186,7 @@ class Box(ArrayMethods["Box"], OnBox):
         """Where in the user's code and under which name the box is built."""
         state = self.__dict__
         state["built_at"] = users_instruction(3)  # above this call and that of __init__
-        state["scope"] = scope = current_scope()
-        state["name"] = None if name is None else scope + _valid(name)
+        state["scope"], state["name"] = current_scope(), None if name is None else current_scope() + _valid(name)
 
     def _set(self, given: dict[str, Any]) -> None:
         self.__dict__.update(read_settings(type(self), given))
@@ -160,6 +201,32 @@ class Box(ArrayMethods["Box"], OnBox):
             One for each output of the box.
         """
         return self.infer(*[out[0] if len(out := child.outputs) == 1 else child.spec for child in self.children])
+
+    def parts(self, *children: Any) -> Any:
+        """What the box is made of: boxes on its children, by default those that its fprop builds on boxes.
+
+        Every back end without a rule for the box computes them in its place, so they have to give the bits of `fprop`.
+        A class whose fprop is one call of NumPy, or reads values, may declare them. A class with an fprop of its own
+        does not inherit them.
+
+        Parameters
+        ----------
+        *children : Box
+            The children, or boxes in their place.
+
+        Returns
+        -------
+        Box or tuple of Box or None
+            A box for each output; None where the box, with its settings, is made of no others.
+
+        Examples
+        --------
+        >>> import flowgraph as fg
+        >>> a = fg.Input("a", shape=(2,))
+        >>> type(fg.boxes.Degrees(a).parts(a)).__name__
+        'Multiply'
+        """
+        return self.fprop(*children)
 
     def infer(self, *specs: Any, **_: Any) -> Spec | Sequence[Spec]:
         """Shape and dtype of the value from those of the children: by the signature, else by a trial fprop.
@@ -209,7 +276,7 @@ class Box(ArrayMethods["Box"], OnBox):
         except SignatureMismatchError as mismatch:
             raise self.shape_error(str(mismatch), f"signature {signature.text}") from None
         known = (*map(len, shapes), *dtypes)
-        kinds = try_dtypes(self, known, lambda: map(Spec, signature.sampled(shapes), dtypes), signature)
+        kinds = try_dtypes(self, known, lambda: map(Spec, signature.small_shapes(shapes), dtypes), signature)
         return Spec(results[0], kinds[0]) if len(results) == 1 else tuple(map(Spec, results, kinds))
 
     def _infer(self) -> None:
@@ -320,13 +387,13 @@ class Box(ArrayMethods["Box"], OnBox):
         ShapeError
             If the shapes of the children do not fit, of arrays as of boxes.
         """
-        if any(isinstance(value, Box) for value in values):
+        if any(isinstance(value, _BOXES) for value in values):
             return cls(*values, **settings)
         box = cls._of_state({"children": (), "name": None, "scope": ""})
         box._set(settings)
         foreign = next((value for value in values if is_foreign(value)), None)
         if foreign is not None:
-            return foreign.computed(box, values)
+            return foreign.value_of_box(box, values)
         arrays = [array_of(cls.__name__, value) for value in values]
         try:
             if cls.role == "loss":  # which never broadcasts, and NumPy would
@@ -344,21 +411,22 @@ class Box(ArrayMethods["Box"], OnBox):
     def __deepcopy__(self, memo: dict[int, Any]) -> Any:
         return copying.deep_copy(self, memo)
 
-    def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
+    def _copy_alone(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
         """The copy of this box alone, its children being copied; with its `own` in place of what stands here."""
-        return copying.copied(self, memo, own)
+        return copying.copy_box(self, memo, own)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         plain = type(self).__reduce__ is object.__reduce__
-        return copying.reduced(self, protocol) if plain else self.__reduce__()
+        return copying.reduce_box(self, protocol) if plain else self.__reduce__()
 
     def __getstate__(self) -> Any:
-        return self.__dict__ | {"built_at": self.built_at}
+        state = {name: value for name, value in self.__dict__.items() if name not in OF_A_CALL}
+        return state | {"built_at": self.built_at, "outputs": self.outputs, "name": self.name, "scope": self.scope}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         copying.read_state(self, state)
 
-    def _adopt(self, children: Sequence[Any]) -> tuple[Box, ...]:
+    def _adopt(self, children: Sequence[Any], built_at: Any = None) -> tuple[Box, ...]:
         """The children as boxes; numbers and arrays become constants."""
         fixed = len(self.child_names) - self.variadic
         if len(children) != fixed and (len(children) < fixed or not self.variadic):
@@ -372,16 +440,27 @@ class Box(ArrayMethods["Box"], OnBox):
         else:
             return tuple(children)
         children = [
-            joined(child, type(self).__name__) if isinstance(child, list | tuple) else child for child in children
+            join_boxes(child, type(self).__name__) if isinstance(child, list | tuple | StandIn) else child
+            for child in children
         ]
-        return tuple(
-            child if isinstance(child, Box) else Constant(child, dtype=self._dtype_of(place, children))
+        return tuple([
+            child if isinstance(child, Box)
+            else Constant(child, dtype=self._dtype_of(place, children)) if built_at is None
+            else Constant._beside(frozen_copy(child, self._dtype_of(place, children)), built_at)
             for place, child in enumerate(children)
-        )
+        ])  # fmt: skip
 
     def _dtype_of(self, place: int, children: Sequence[Any]) -> Any:
         """The dtype of the constant made of the number at a place among the children; None keeps NumPy's."""
         return None
+
+
+def _read_fields(cls: type[Box]) -> None:
+    """Note the settings of a class and their defaults."""
+    cls.settings = {field.name: field for field in dataclasses.fields(cast(Any, cls))}
+    cls.default_settings = {
+        name: field.default for name, field in cls.settings.items() if field.default is not dataclasses.MISSING
+    }
 
 
 def _valid(name: Any) -> str:
@@ -430,14 +509,20 @@ class Leaf(Box, abstract=True):
             f"graph.fprop(x=...)"
         )
 
-    def _read(self, shape: Shape, dtype: DTypeLike) -> None:
+    def _set_spec(self, shape: Shape, dtype: DTypeLike) -> None:
         """Set shape and dtype of a leaf, which has no children and no inference."""
         native = read_dtype(self, dtype)
         self.__dict__.update(children=(), outputs=(Spec(shape, native),), shape=shape, dtype=native)
 
-    def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
+    def _with_shape(self, shape: Shape) -> Any:
+        """A copy of the leaf that has another shape."""
+        copy = self._on(())
+        copy._set_spec(shape, self.dtype)
+        return copy
+
+    def _copy_alone(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
         """The leaf itself, which never changes, unless the copy has something of its own."""
-        return super()._copied(memo, own) if own else self
+        return super()._copy_alone(memo, own) if own else self
 
 
 class Constant(Leaf):
@@ -459,60 +544,68 @@ class Constant(Leaf):
 
     value: Array
 
-    def __new__(cls, *_: Any, **__: Any) -> Constant:
-        """While a function is traced, a constant of that call."""
-        trace = concrete_values.current()
-        if cls is not Constant or trace is None:
-            return object.__new__(cls)
-        made: Constant = object.__new__(trace.constants)
-        return made
+    @classmethod
+    def _beside(cls, value: Any, built_at: Any) -> Constant:
+        """The constant of a number or an array, its own, beside a box on a tape."""
+        box = object.__new__(cls)
+        computed = value if value.ndim else value[()]
+        box.__dict__.update(
+            children=(), computed=computed, shape=value.shape, dtype=value.dtype, built_at=built_at, mark=FIXED
+        )
+        return box
 
     def __init__(self, value: Any, *, dtype: Any = None, name: str | None = None) -> None:
         self._start(name)
         self.__dict__["value"] = frozen_copy(value, dtype)
-        self._read(self.value.shape, self.value.dtype)
+        self._set_spec(self.value.shape, self.value.dtype)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
         self.__dict__["value"] = frozen_copy(self.value, self.dtype)  # an array is writable when pickle has read it
 
-    @property
-    def held(self) -> Array:
-        """The value, for code that only reads it while a graph runs."""
-        return self.value
+    def __getstate__(self) -> Any:
+        return super().__getstate__() | {"value": self.value}
 
-    def holds(self, predicate: Callable[[Array], bool]) -> bool:
-        """Whether a predicate is true of the value.
+    def __getattr__(self, name: str) -> Any:
+        if (
+            name == "value" and "computed" in self.__dict__
+        ):  # of a number on a tape, whose value is hardly ever asked for
+            self.__dict__["value"] = frozen_copy(self.__dict__["computed"])
+            return self.__dict__["value"]
+        return super().__getattr__(name)
 
-        Parameters
-        ----------
-        predicate : function
-            Takes the array and returns a bool.
+    def value_before_run(self) -> Array:
+        """The value.
 
         Returns
         -------
-        bool
-            What the predicate returned.
+        ndarray
+            Read-only.
         """
-        return predicate(self.value)
+        return self.value
+
+
+_BOXES = (Box, StandIn)
 
 
 def holds_box(value: object) -> bool:
     """Whether a value is a box, or a list or tuple with one in it, however deep."""
     if isinstance(value, list | tuple):
         return any(map(holds_box, value))
-    return isinstance(value, Box)
+    return isinstance(value, _BOXES)
 
 
-def joined(value: Any, who: str = "array") -> Any:
+def join_boxes(value: Any, who: str = "array") -> Any:
     """What NumPy makes of an array_like: an array, and of lists and tuples with boxes in them one box."""
     if isinstance(value, Box):
         if len(value.outputs) != 1:
             raise UsageError(f"array: found {value.title}, which has {len(value.outputs)} outputs; give one of them")
         return value
+    if isinstance(value, StandIn):
+        return value.box
     if not holds_box(value):
         return array_of(who, value)
-    parts = [joined(part, who) for part in value]
+    parts = [join_boxes(part, who) for part in value]
     shapes = [part.shape for part in parts]
     other = next((shape for shape in shapes if len(shape) != len(shapes[0])), None)
     if other is not None:
@@ -527,6 +620,8 @@ def operand(who: str, value: Any) -> Any:
     """A box as it is, everything else as an array of numbers or booleans."""
     if isinstance(value, Box) or is_foreign(value):
         return value
+    if isinstance(value, StandIn):
+        return value.box
     array = array_of(who, value)
     if array.dtype.kind not in "biufc":
         raise DtypeError(f"{who}: found dtype {array.dtype}, needs numbers or booleans")
@@ -535,42 +630,12 @@ def operand(who: str, value: Any) -> Any:
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_functions: dict[str, Callable[..., Any]] = {}
+public_functions: dict[str, Callable[..., Any]] = {}
 
 
 def public(function: F) -> F:
     """Export a function beside the boxes, such as `fg.relu`, under its name, which must be unique."""
     name = function.__name__
-    known = _functions.setdefault(name, function)
+    known = public_functions.setdefault(name, function)
     assert (known.__module__, known.__qualname__) == (function.__module__, function.__qualname__), f"{name}: taken"
     return function
-
-
-def exports(package: str, path: Iterable[str]) -> dict[str, Any]:
-    """Import every module of a package, and return its boxes and public functions by name."""
-    for module in sorted(_modules_in(package, path)):
-        importlib.import_module(module)
-    declared: list[Any] = [*registry.values(), *_functions.values()]
-    own = [item for item in declared if item.__module__.startswith(f"{package}.")]
-    return {item.__name__: item for item in sorted(own, key=lambda item: item.__name__)}
-
-
-def _modules_in(package: str, path: Iterable[str]) -> Iterator[str]:
-    """The names of all modules of a package, by the files in its folders; by pkgutil, slowly, where it has none."""
-    try:
-        for entry in itertools.chain.from_iterable(map(os.scandir, path)):
-            stem, dot, end = entry.name.partition(".")
-            if dot + end == ".py" and stem != "__init__":
-                yield f"{package}.{stem}"
-            elif not dot and os.path.exists(os.path.join(entry.path, "__init__.py")):
-                yield f"{package}.{stem}"
-                yield from _modules_in(f"{package}.{stem}", [entry.path])
-    except NotADirectoryError:  # in an archive
-        import pkgutil
-
-        yield from (module.name for module in pkgutil.walk_packages(path, f"{package}."))
-
-
-def is_public(exported: object) -> bool:
-    """Whether a name is exported as `fg.<name>`; boxes that are used in gradients only are not."""
-    return not (isinstance(exported, type) and issubclass(exported, Box)) or exported.public

@@ -13,7 +13,7 @@ from typing import Any, Self, SupportsIndex
 
 import numpy as np
 
-from flowgraph.box.node import ALIKE, Node
+from flowgraph.box.node import ALIKE, OF_A_CALL, Node
 from flowgraph.errors import FlowgraphError, UsageError
 
 _NAMED = (type, types.FunctionType, types.BuiltinFunctionType)
@@ -41,11 +41,11 @@ def deep_copy(box: Any, memo: dict[int, Any]) -> Any:
         if id(each) in memo:  # a setting of another box may have been copied with it
             continue
         ours = type(each).__deepcopy__ is type(box).__deepcopy__
-        memo[id(each)] = each._copied(memo, {}) if ours or each is box else copy.deepcopy(each, memo)
+        memo[id(each)] = each._copy_alone(memo, {}) if ours or each is box else copy.deepcopy(each, memo)
     return memo[id(box)]
 
 
-def copied(box: Any, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
+def copy_box(box: Any, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
     """The copy of a box whose children are copied, or the box itself where nothing differs.
 
     `own` is what the copy has in place of what stands in the box.
@@ -60,7 +60,8 @@ def copied(box: Any, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
     same = all(new is old for new, old in zip(children, box.children, strict=True))
     if same and not own and all(settings[name] is rest[name] for name in rest):
         return box
-    made.__dict__.update({**state, "children": children, **settings, **own})
+    stay = {name: value for name, value in state.items() if name not in OF_A_CALL}
+    made.__dict__.update({**stay, "children": children, **settings, **own})
     return made
 
 
@@ -76,7 +77,7 @@ def _copied_setting(box: Node, name: str, value: object, memo: dict[int, Any]) -
         ) from error
 
 
-def reduced(box: Any, protocol: SupportsIndex) -> Any:
+def reduce_box(box: Any, protocol: SupportsIndex) -> Any:
     """What pickle writes of a box: `Box.__reduce_ex__`; where boxes stand too deep, those below it come first."""
     state = box.__getstate__()
     refuse_unpicklable(box, state if isinstance(state, dict) else {}, protocol)
@@ -139,10 +140,10 @@ class _InOrder:
         now = _Pickling.now()
         done = _Done(now)
         now.depth = 0
-        return _read, (*self.boxes, done)
+        return _hold_boxes, (*self.boxes, done)
 
 
-def _read(*boxes: Any) -> None:
+def _hold_boxes(*boxes: Any) -> None:
     """The boxes that pickle has read, to which later boxes refer."""
 
 
@@ -163,13 +164,13 @@ def children_first(top: Any, known: Collection[int]) -> list[Any]:
     """
     order: list[Any] = []
     seen = {id(top)}
-    stack = [(top, _needed(top))]
+    stack = [(top, _boxes_before(top))]
     while stack:
         box, rest = stack[-1]
         for needed in rest:
             if id(needed) not in seen and id(needed) not in known:
                 seen.add(id(needed))
-                stack.append((needed, _needed(needed)))
+                stack.append((needed, _boxes_before(needed)))
                 break
         else:
             order.append(box)
@@ -177,7 +178,7 @@ def children_first(top: Any, known: Collection[int]) -> list[Any]:
     return order
 
 
-def _needed(box: Any) -> Iterator[Any]:
+def _boxes_before(box: Any) -> Iterator[Any]:
     yield from box.children
     for name, value in box.__dict__.items():
         if name not in ALIKE:

@@ -71,9 +71,8 @@ class Elementwise(Box, abstract=True):
         ShapeError
             If the shapes do not broadcast.
         """
-        first, *others = specs
-        shape = first.shape
-        for other in others:
+        first, shape = specs[0], specs[0].shape
+        for other in specs[1:]:
             if other.shape != shape:
                 shape = broadcast([spec.shape for spec in specs])
                 if shape is None:

@@ -138,14 +138,14 @@ def _example_child(cls: type[Any], position: int, given: Any) -> _Child:
     """An array as it is; for a shape, numbers of the domain, other ones for each child."""
     if not isinstance(given, tuple):
         array = _short(np.asarray(given))
-        return _Child(_shown(array), array)
+        return _Child(_text_of_child(array), array)
     count = int(np.prod(given))
     low, high = _range(cls, position, count)
     numbers = np.linspace(low, high, count)
     if count > _MOST:
         return _Child(f"np.linspace({low}, {high}, {count}).reshape{given}", numbers.reshape(given))
     rounded = np.round(numbers, 2).reshape(given)
-    return _Child(_shown(rounded), rounded)
+    return _Child(_text_of_child(rounded), rounded)
 
 
 def _short(array: Value) -> Value:
@@ -183,9 +183,9 @@ def _lines(cls: type[Any], given: Sequence[str], example: Example, value: Any) -
     lines = [f">>> box = {box}({', '.join([*given, *settings])})"]
     if len(lines[0]) > _WIDTH:
         names = _names(cls, len(given))
-        lines = [f">>> {name} = {_wrapped(text, name)}" for name, text in zip(names, given, strict=True)]
+        lines = [f">>> {name} = {_wrap_rows(text, name)}" for name, text in zip(names, given, strict=True)]
         lines.append(f">>> box = {box}({', '.join([*names, *settings])})")
-    call, result = _printed(value)
+    call, result = _print_value(value)
     if "np." in "".join([*lines, call]):
         lines.insert(0, ">>> import numpy as np")
     return [">>> import flowgraph as fg", *lines, f">>> {call}", result]
@@ -197,13 +197,13 @@ def _names(cls: type[Any], count: int) -> list[str]:
     return [*cls.child_names[:fixed], *(f"{cls.child_names[-1]}_{i}" for i in range(count - fixed))]
 
 
-def _wrapped(text: str, name: str) -> str:
+def _wrap_rows(text: str, name: str) -> str:
     """A nested list with one row to a line."""
     margin = f"\n...{' ' * (len(name) + 4)}"
     return text.replace("], [", f"],{margin}[") if len(text) + len(name) > _WIDTH - 8 else text
 
 
-def _printed(value: Any) -> tuple[str, str]:
+def _print_value(value: Any) -> tuple[str, str]:
     """A call and its printed value; shapes only for several outputs, as the sign of an eigenvector is arbitrary."""
     call = "fg.Graph(box).fprop()[box]"
     if isinstance(value, tuple):
@@ -222,7 +222,7 @@ def _setting(value: object) -> str:
     return repr(np.dtype(value).name) if isinstance(value, type) else repr(value)
 
 
-def _shown(child: Value) -> str:
+def _text_of_child(child: Value) -> str:
     """Floats as a list, or the number; another dtype would not survive in a list of no elements."""
     if child.size and child.dtype in (np.float64, np.int_, np.bool_):
         return repr(child.tolist())
@@ -258,7 +258,7 @@ def help_text(cls: type[Any], written: str) -> str:
     >>> LeakyReLU.__doc__.partition("slope : ")[2].splitlines()[:2]
     ['float, default 0.01', '    Slope for a < 0, dimensionless.']
     """
-    prose, sections = _parsed(written)
+    prose, sections = _parse_sections(written)
     sections["Parameters"] = _parameters(cls, prose, sections.get("Parameters", ""))
     sections.setdefault("Raises", _raises(cls))
     sections["Notes"] = "\n".join(filter(None, [sections.get("Notes", ""), *_notes(cls)]))
@@ -269,7 +269,7 @@ def help_text(cls: type[Any], written: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _parsed(written: str) -> tuple[str, dict[str, str]]:
+def _parse_sections(written: str) -> tuple[str, dict[str, str]]:
     """The text before the first section, and the sections by name."""
     prose, *rest = _HEADING.split(written)
     return prose.strip(), dict(zip(rest[::2], (text.strip("\n") for text in rest[1::2]), strict=True))

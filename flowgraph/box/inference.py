@@ -11,7 +11,8 @@ import numpy as np
 from numpy.lib.array_utils import normalize_axis_tuple
 
 from flowgraph.box.node import Node
-from flowgraph.errors import DtypeError, FlowgraphError, ReadOnlyError, UsageError
+from flowgraph.box.results import refuse_writing
+from flowgraph.errors import DtypeError, FlowgraphError, UsageError
 from flowgraph.shapes.size import Shape, evaluate, fit
 from flowgraph.shapes.spec import Signature, Spec, sample, shape_text
 
@@ -63,16 +64,16 @@ def try_dtypes(
 
     There is one output, or those of a signature, which says their shapes too.
     """
-    return _cached(box, known, lambda box, _: [part.dtype for part in _trial(box, small(), {}, signature, one=True)])
+    return _compute_once(box, known, lambda *_: [part.dtype for part in _trial(box, small(), {}, signature, one=True)])
 
 
 def try_fprop(box: Node, specs: Sequence[Spec]) -> Spec | tuple[Spec, ...]:
     """Shape and dtype of the value, from trials on arrays of several sizes for each name."""
-    result: Spec | tuple[Spec, ...] = _cached(box, tuple(specs), _from_trials)
+    result: Spec | tuple[Spec, ...] = _compute_once(box, tuple(specs), _from_trials)
     return result
 
 
-def _cached(box: Node, known: tuple[Any, ...], compute: Callable[[Node, tuple[Any, ...]], Any]) -> Any:
+def _compute_once(box: Node, known: tuple[Any, ...], compute: Callable[[Node, tuple[Any, ...]], Any]) -> Any:
     settings = [getattr(box, name) for name in box.settings]
     key = (type(box), known, *settings, *map(type, settings))
     try:
@@ -168,15 +169,6 @@ def _is_one(box: Node, given: Sequence[Shape], parts: Sequence[Any]) -> bool:
     if len(parts) != 1 or any(given) or parts[0].size == 1:
         return len(parts) == 1
     return any(isinstance(getattr(box, name), np.ndarray) for name in box.settings)
-
-
-def refuse_writing(box: Node, method: str, error: Exception) -> None:
-    """Say which box has written to an array that it was given, if that is the error."""
-    if isinstance(error, ValueError) and "read-only" in str(error) and not isinstance(error, FlowgraphError):
-        raise ReadOnlyError(
-            f"{box.title}: its {method} wrote to an array that it was given, which other boxes read too; write to a "
-            f"copy, or make a new array (h = 2 * h in place of h *= 2)"
-        ) from error
 
 
 def _spend(left: list[int], box: Node, elements: int) -> None:

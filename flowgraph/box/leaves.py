@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 from weakref import WeakSet
 
 import numpy as np
 
-from flowgraph.box import concrete_values
 from flowgraph.box.arrays import Array, array_of, frozen_copy, view_of
 from flowgraph.box.base import Leaf
+from flowgraph.box.node import current
 from flowgraph.box.random_draws import Draw
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, evaluate, is_size_name
@@ -71,9 +71,48 @@ class Input(Leaf):
 
     def __init__(self, name: str, shape: Any = (), *, dtype: Any = float) -> None:
         self._start(name)
-        self._read(read_shape(self, shape), dtype)
+        self._set_spec(read_shape(self, shape), dtype)
         if self.dtype.kind not in "biufc":
             raise DtypeError(f"{self.title}: found dtype {self.dtype}, needs numbers or booleans")
+
+
+class Argument(Input, abstract=True):
+    """An array of an argument of a call; how one writes it is found out when an error or a picture asks."""
+
+    symbol = "input"
+
+    @classmethod
+    def of_call(cls, value: Array, mark: object, built_at: Any, names: Callable[[int], str], place: int) -> Argument:
+        """The array at a place among those of a call, with its value; `names` tells how one writes it: params['W']."""
+        box = object.__new__(cls)
+        box.__dict__.update(
+            children=(), computed=value, mark=mark, shape=value.shape, dtype=value.dtype, built_at=built_at,
+            names=names, place=place,
+        )  # fmt: skip
+        return box
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        """How one writes it."""
+        name: str = self.__dict__["names"](self.__dict__["place"])
+        return name
+
+    @property
+    def title(self) -> str:
+        """As any input is called."""
+        return super().title.replace("Argument", "Input", 1)
+
+    def __getstate__(self) -> Any:
+        return {**super().__getstate__(), "names": _Name(self.name)}
+
+
+class _Name(NamedTuple):
+    """How an argument is written, of which no call is there any more."""
+
+    text: str
+
+    def __call__(self, place: int) -> str:
+        return self.text
 
 
 moving = new_lock()
@@ -136,7 +175,7 @@ class Parameter(Leaf):
                 f"or use fg.Constant for what does not change"
             )
         self.__dict__.update(_value=frozen_copy(array), home=None)
-        self._read(array.shape, array.dtype)
+        self._set_spec(array.shape, array.dtype)
 
     @property
     def array(self) -> Array:
@@ -147,7 +186,7 @@ class Parameter(Leaf):
         UsageError
             In a function under `functional.jit`, which is called once: a later value would not count.
         """
-        trace = concrete_values.current()
+        trace = current()
         if trace is not None and trace.for_all:
             raise UsageError(
                 f"{self.title}: found its numbers read in a function under jit, which is called once, so that a later "
@@ -156,8 +195,18 @@ class Parameter(Leaf):
             )
         return self.current()
 
+    def value_before_run(self) -> Array:
+        """The value at this moment.
+
+        Returns
+        -------
+        ndarray
+            Read-only.
+        """
+        return self.current()
+
     def current(self) -> Array:
-        """The same array, the same object until the value changes; a trace does not note that it was read.
+        """The same array, the same object until the value changes; also in a function under `jit`.
 
         Returns
         -------
@@ -218,9 +267,9 @@ class Parameter(Leaf):
             super().__setattr__(name, value)
         object.__setattr__(self, name, value)
 
-    def _copied(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
+    def _copy_alone(self, memo: dict[int, Any], own: Mapping[str, Any]) -> Any:
         """Another parameter with the value of this one, wherever that lives."""
-        return super()._copied(memo, {**own, "_value": frozen_copy(self.value), "home": None})
+        return super()._copy_alone(memo, {**own, "_value": frozen_copy(self.value), "home": None})
 
     def __getstate__(self) -> Any:
         return {**super().__getstate__(), "_value": self.value, "home": None}
@@ -270,13 +319,13 @@ class Random(Leaf):
         if not callable(draw):
             raise UsageError(f"{self.title}: found draw={draw!r}, needs a function of a generator and a shape")
         self.__dict__["draw"] = draw
-        self._read(read_shape(self, shape), dtype)
+        self._set_spec(read_shape(self, shape), dtype)
         if any(isinstance(size, Size) and size.unknown for size in self.shape):
             raise ShapeError(
                 f"{self.title}: found the shape {shape_text(self.shape)} with a size that depends on values; "
                 f"needs sizes that follow from those of the inputs"
             )
-        trace = concrete_values.current()
+        trace = current()
         if trace is not None:
             trace.note(self)
 

@@ -70,6 +70,14 @@ class _Inside(dict[str, bool]):
 inside = _Inside()
 
 
+running: ContextVar[Any] = ContextVar("flowgraph_trace", default=None)
+current = running.get
+"""The trace that is going on, if any: the call of a function on boxes, as `flowgraph.box.tape` has it."""
+
+FIXED = object()
+"""The mark of a box of a call that depends on no argument."""
+
+
 def is_built_in(cls: type[Any]) -> bool:
     """Whether a class is one of flowgraph's own; a class of boxes says it as `built_in`."""
     return cls.__module__.startswith("flowgraph.")
@@ -113,11 +121,8 @@ def scope(name: str) -> Iterator[None]:
         problem = "needs a name without '/'; nest scopes for a path of names"
     if problem is not None:
         raise UsageError(f"scope: found {name!r}, {problem}")
-    token = _scope.set(f"{_scope.get()}{name}/")
-    try:
+    with reopen_scope(f"{_scope.get()}{name}/"):
         yield
-    finally:
-        _scope.reset(token)
 
 
 def current_scope() -> str:
@@ -126,7 +131,7 @@ def current_scope() -> str:
 
 
 @contextmanager
-def reopened(path: str) -> Iterator[None]:
+def reopen_scope(path: str) -> Iterator[None]:
     """Open again the scopes of a path that `current_scope` gave, in place of those that are open now."""
     token = _scope.set(path)
     try:
@@ -139,7 +144,11 @@ OF_EVERY_BOX = frozenset({"children", "name", "scope", "built_at", "outputs", "s
 """What every box holds beside its settings; one of several outputs has no shape and dtype of its own."""
 _OF_EVERY = len(OF_EVERY_BOX)
 
-ALIKE = OF_EVERY_BOX | {"differentiable_wrt"}
+OF_A_CALL = frozenset({"computed", "mark", "since", "is_argument"})
+"""What a box has beside that while a function is called: on a tape its value, whether it is differentiated, and from
+where on; of an argument, that it stands for one."""
+
+ALIKE = OF_EVERY_BOX | OF_A_CALL | {"differentiable_wrt"}
 """What two boxes that differ in nothing but their children have in common, and the children."""
 
 
@@ -158,6 +167,9 @@ class Node:
     core: ClassVar[Any] = None
     domain: ClassVar[Mapping[str, Interval]] = {}
     kinks: ClassVar[tuple[float, ...]] = ()
+    surrogate: ClassVar[Callable[..., Any] | None] = None
+    """The function that bprop is the gradient of, where fprop is piecewise constant: a method, as fprop is one."""
+
     constant_children: ClassVar[Names] = frozenset()
     not_implemented_children: ClassVar[Names] = frozenset()
     examples: ClassVar[tuple[Example, ...] | None] = ()
@@ -185,13 +197,19 @@ class Node:
     default_settings: ClassVar[dict[str, Any]] = {}
     """The settings that may be left out, with what they are then."""
     has_bprop: ClassVar[bool] = False
+    is_plain: ClassVar[bool] = False
+    """Whether the class is one of flowgraph's own, with a bprop for all but the `constant_places` of its children."""
+    infers_first: ClassVar[bool] = False
+    """Whether its fprop reads shape or dtype of the box, or its infer refuses what its fprop would take."""
+    constant_places: ClassVar[frozenset[int]] = frozenset()
     takes_needs: ClassVar[bool] = False
 
     children: tuple[Any, ...]
-    name: str | None
-    scope: str
+    name: str | None = None
+    scope: str = ""
     outputs: tuple[Spec, ...]
     is_derivative: bool = False
+    is_argument: bool = False
 
     def fprop(self, *values: Value, **_: Any) -> Value:
         """The value of the box, computed from the values of its children.
@@ -361,6 +379,9 @@ class Node:
     def __getattr__(self, name: str) -> Any:
         if name in ("shape", "dtype") and "outputs" in self.__dict__:
             return getattr(self.spec, name)
+        if name == "outputs" and "shape" in self.__dict__:
+            outputs = self.__dict__["outputs"] = (Spec(self.shape, self.dtype),)
+            return outputs
         raise UnknownAttributeError(_unknown_attribute(self, name))
 
     def __setattr__(self, name: str, value: object) -> None:
@@ -378,7 +399,31 @@ class Node:
 
     def _copy_with(self, **changes: Any) -> Self:
         """A box of the same state, but for the changes."""
-        return self._of_state(self.__dict__, **changes)
+        copy = self._of_state(self.__dict__, **changes)
+        state, tape = copy.__dict__, current()
+        if "children" in changes:
+            for name in OF_A_CALL:
+                state.pop(name, None)
+            copy._compute()
+        elif "mark" in state and copy.children and tape is not None and tape.at_once:
+            tape.record_copy(copy)
+        return copy
+
+    def _compute(self) -> None:
+        """Give a copy on other children its value, if a function is differentiated."""
+        tape = current()
+        if tape is not None and tape.at_once:
+            tape.value_of(self)
+
+    def value_before_run(self) -> Any:
+        """The value that a leaf has before a run.
+
+        Returns
+        -------
+        ndarray or None
+            That of a constant or a parameter; None where the run gives it.
+        """
+        return None
 
     def _on(self, children: tuple[Any, ...], anew: bool = False) -> Self:
         """A box that differs in its children alone; where `anew`, what is known of the value is to be inferred."""
@@ -387,6 +432,12 @@ class Node:
         state.update(self.__dict__)
         state["children"] = children
         # not inherited are the box for which a plan made this one, and what was cached
+        state.setdefault("outputs", self.outputs)
+        state.setdefault("name", None)
+        state.setdefault("scope", "")
+        state.pop("computed", None)
+        state.pop("mark", None)
+        state.pop("since", None)
         state.pop("built_for", None)
         state.pop("differentiable_wrt", None)
         state.pop("is_derivative", None)
@@ -398,6 +449,8 @@ class Node:
             for name in ("outputs", "shape", "dtype"):
                 state.pop(name, None)
             state["name"], state["scope"] = None, current_scope()  # by which an error calls a box that is built
+        else:
+            copy._compute()
         return copy
 
     def _place(self, name: str | None, scope: str, built_at: Any = None) -> None:
@@ -409,6 +462,10 @@ class Node:
     def _mark_derivative(self) -> None:
         """Note of a box that nobody has seen yet that it is a derivative."""
         self.__dict__["is_derivative"] = True
+
+    def _mark_argument(self) -> None:
+        """Note of a box that nobody has seen yet that it stands for its child, an argument of a call."""
+        self.__dict__["is_argument"] = True
 
 
 def _short(setting: object) -> str:

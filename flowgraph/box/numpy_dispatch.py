@@ -10,8 +10,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import concrete_values
-from flowgraph.box.node import Node
+from flowgraph.box.node import Node, current
 from flowgraph.errors import UnsupportedError, UsageError
 
 KEYWORDS = frozenset({"axes", "axis", "keepdims"})
@@ -22,11 +21,11 @@ def on_last_axes(ufunc: np.ufunc, call: Callable[..., Any], inputs: Sequence[Any
     counts = [_count(part) for part in str(ufunc.signature).replace("->", ",").split("),")]
     keepdims = bool(keywords.get("keepdims", False))
     axes = _axes(ufunc, counts, keywords, keepdims)
-    moved = [_moved(a, core, _last(len(core))) for a, core in zip(inputs, axes, strict=False)]
+    moved = [_move_axes(a, core, _last(len(core))) for a, core in zip(inputs, axes, strict=False)]
     result = call(*moved)
     for _ in range(counts[0] if keepdims else 0):
         result = np.expand_dims(result, -1)
-    return _moved(result, _last(len(axes[-1])), axes[-1])
+    return _move_axes(result, _last(len(axes[-1])), axes[-1])
 
 
 def _axes(ufunc: np.ufunc, counts: list[int], keywords: Mapping[str, Any], keepdims: bool) -> list[tuple[int, ...]]:
@@ -57,13 +56,18 @@ def _last(count: int) -> tuple[int, ...]:
     return tuple(range(-count, 0))
 
 
-def _moved(a: Any, source: tuple[int, ...], destination: tuple[int, ...]) -> Any:
+def _move_axes(a: Any, source: tuple[int, ...], destination: tuple[int, ...]) -> Any:
     return a if source == destination else np.moveaxis(a, source, destination)
 
 
 Builder = TypeVar("Builder", bound=Callable[..., Any])
 
 _builders: dict[Any, Callable[..., Any]] = {}
+_quick: dict[Any, Any] = {}
+"""What a function that is differentiated is mostly made of: classes without settings by their ufuncs, and those of
+reductions, whose settings are `axis` and `keepdims`, by their functions."""
+
+_OF_REDUCTIONS = {"axis", "keepdims"}
 
 _ADVICE = {
     "out": "boxes are immutable: use the box that the call returns",
@@ -100,12 +104,16 @@ def register(cls: type[Node], functions: Sequence[Any]) -> None:
     """Register a box class for NumPy functions."""
     for function in functions:
         builder = getattr(cls, "from_numpy", None)
+        if hasattr(cls, "of_numbers") and cls.settings.keys() == _OF_REDUCTIONS:
+            _quick[function] = cls
         if builder is None:
             builder = cls if isinstance(function, np.ufunc | str) else functools.partial(bind, cls, function)
+            if builder is cls and not cls.settings and not isinstance(function, str):
+                _quick[function] = cls
         _builders[function] = builder
 
 
-def builder_of(function: Callable[..., Any]) -> Any:
+def builder_of(function: Callable[..., Any] | str) -> Any:
     """The box class or function that is registered for a NumPy function, if any."""
     return _builders.get(function)
 
@@ -117,9 +125,15 @@ def implemented() -> Mapping[Any, Callable[..., Any]]:
 
 def call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """`Box.__array_ufunc__`: np.tanh(box) builds a Tanh box."""
-    trace = concrete_values.current()
-    if trace is not None and trace.steps is not None:
-        return trace.steps.call(_call_ufunc, ufunc, method, inputs, keywords)
+    trace = current()
+    if trace is not None:
+        if trace.each_call is not None:
+            return trace.each_call(_call_ufunc, ufunc, method, inputs, keywords)
+        cls = _quick.get(ufunc) if trace.at_once and method == "__call__" and not keywords else None
+        if cls is not None:
+            box = object.__new__(cls)
+            trace.compute(box, inputs)
+            return box
     builder = _builders.get(ufunc)
     if builder is None or keywords or method != "__call__":
         return _call_ufunc(ufunc, method, inputs, keywords)
@@ -131,7 +145,7 @@ def _call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: M
         return _call_method(ufunc, method, inputs, keywords)
     builder = _builders.get(ufunc) or _builders.get(name_of(ufunc))
     if keywords:
-        inputs, keywords = _converted(ufunc, inputs, keywords)
+        inputs, keywords = _convert_inputs(ufunc, inputs, keywords)
     if ufunc.signature is not None and not KEYWORDS.isdisjoint(keywords):
         rest = {name: v for name, v in keywords.items() if name not in KEYWORDS}
         return on_last_axes(ufunc, lambda *a: call_ufunc(ufunc, method, a, rest), inputs, keywords)
@@ -140,9 +154,18 @@ def _call_ufunc(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: M
 
 def call_function(function: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """`Box.__array_function__`: np.sum(box, axis=1) builds a Sum box."""
-    trace = concrete_values.current()
-    if trace is not None and trace.steps is not None:
-        return trace.steps.call(_call_function, function, "__call__", args, keywords)
+    trace = current()
+    if trace is not None:
+        if trace.each_call is not None:
+            return trace.each_call(_call_function, function, "__call__", args, keywords)
+        cls = _quick.get(function) if trace.at_once and len(args) == 1 and isinstance(args[0], Node) else None
+        if cls is not None and keywords.keys() <= _OF_REDUCTIONS:
+            axis, keepdims = keywords.get("axis"), keywords.get("keepdims", False)
+            if type(keepdims) is bool and (axis is None or type(axis) is int):
+                box = object.__new__(cls)
+                box.__dict__.update(axis=axis, keepdims=keepdims)
+                trace.compute(box, args)
+                return box
     builder = _builders.get(function)
     if (
         builder is not None
@@ -216,7 +239,7 @@ def _call_method(ufunc: np.ufunc, method: str, inputs: Sequence[Any], keywords: 
     return call_function(function, inputs, {"axis": 0, **keywords})
 
 
-def _converted(
+def _convert_inputs(
     ufunc: np.ufunc, inputs: Sequence[Any], keywords: Mapping[str, Any]
 ) -> tuple[Sequence[Any], Mapping[str, Any]]:
     """The inputs in the dtypes that dtype= and casting= ask of a ufunc, and the keywords that are left."""

@@ -1,4 +1,4 @@
-"""The settings of a box: what each may be by its annotation, how it is read, and the signature that shows it."""
+"""The settings of a box, each read as its annotation says, and the signature that shows them."""
 
 from __future__ import annotations
 
@@ -6,58 +6,19 @@ import dataclasses
 import functools
 import inspect
 import sys
-import types
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import inf
-from numbers import Integral, Real
-from typing import Annotated, Any, Literal, NamedTuple, Union, get_args, get_origin
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, get_args
 
 import numpy as np
 
 from flowgraph.box.axes import Core
+from flowgraph.box.kinds import UNFIT, Kind, kind_of
 from flowgraph.box.node import OF_EVERY_BOX, Node
-from flowgraph.box.vocabulary import Interval
 from flowgraph.errors import DeclarationError, UsageError
 from flowgraph.shapes.spec import Signature
 
-UNFIT = object()
-"""What a kind makes of a value that is not of it."""
 
-
-class Kind(NamedTuple):
-    """The values that a setting accepts, as text for errors, and the conversion to the value that is kept."""
-
-    needed: str
-    read: Callable[[Any], Any]
-
-
-def kind_of(annotation: Any) -> Kind | None:
-    """The kind of values that an annotation describes; None where it describes nothing that can be checked."""
-    if annotation in _PLAIN:
-        return _PLAIN[annotation]
-    origin, arguments = get_origin(annotation), get_args(annotation)
-    if origin is Annotated:
-        return _within(kind_of(arguments[0]), [bound for bound in arguments[1:] if isinstance(bound, Interval)])
-    if origin is Literal:
-        return _choice(arguments)
-    if origin in (Union, types.UnionType):
-        return _union([kind_of(argument) for argument in arguments])
-    if annotation is tuple or origin is tuple:
-        return _tuple(arguments)
-    return _mapping(arguments) if origin is Mapping else _of_class(annotation if origin is None else origin)
-
-
-def _of_class(cls: object) -> Kind | None:
-    if cls is np.ndarray:
-        return Kind("an array (np.asarray makes one)", _instance_of(np.ndarray | np.generic))
-    if cls is Callable or getattr(cls, "__name__", None) == "Callable":
-        return Kind("something to call", lambda value: value if callable(value) else UNFIT)
-    if isinstance(cls, type) and not getattr(cls, "_is_protocol", False):
-        return Kind(f"{'an' if cls.__name__[0] in 'AEIOU' else 'a'} {cls.__name__}", _instance_of(cls))
-    return None
-
-
-def resolved(annotation: Any, module: str) -> Any:
+def resolve_annotation(annotation: Any, module: str) -> Any:
     """An annotation that is written as text, in the names of a module; Any where it does not resolve there."""
     if not isinstance(annotation, str):
         return annotation
@@ -65,171 +26,6 @@ def resolved(annotation: Any, module: str) -> Any:
         return eval(annotation, dict(vars(sys.modules[module])))
     except (NameError, AttributeError, TypeError, KeyError, SyntaxError):
         return Any
-
-
-def _instance_of(cls: Any) -> Callable[[Any], Any]:
-    return lambda value: value if isinstance(value, cls) else UNFIT
-
-
-def _scalar(value: object) -> Any:
-    """The element of a 0-d array; any other value unchanged."""
-    return value[()] if type(value) is np.ndarray and value.ndim == 0 else value
-
-
-def _int(value: object) -> Any:
-    if type(value) is int:
-        return value
-    value = _scalar(value)
-    return int(value) if isinstance(value, Integral) and not isinstance(value, bool) else UNFIT
-
-
-def _float(value: object) -> Any:
-    if type(value) is float:
-        return value
-    value = _scalar(value)
-    if not isinstance(value, Real) or isinstance(value, bool):
-        return UNFIT
-    value = int(value) if isinstance(value, Integral) else value  # NumPy compares its own integers as floats
-    try:
-        number = float(value)
-    except OverflowError:
-        return UNFIT
-    return number if number == value or value != value else UNFIT
-
-
-def _complex(value: object) -> Any:
-    value = _scalar(value)
-    return complex(value) if isinstance(value, complex | np.complexfloating) else _float(value)
-
-
-def _bool(value: object) -> Any:
-    value = _scalar(value)
-    return bool(value) if isinstance(value, bool | np.bool_) else UNFIT
-
-
-def _str(value: object) -> Any:
-    if type(value) is str:
-        return value
-    return str(value) if isinstance(value, np.str_) else value if isinstance(value, str) else UNFIT
-
-
-def _none(value: object) -> Any:
-    return None if value is None else UNFIT
-
-
-_NONE = Kind("None", _none)
-_PLAIN: dict[Any, Kind | None] = {
-    Any: None,
-    object: None,
-    int: Kind("a whole number", _int),
-    float: Kind("a number", _float),
-    complex: Kind("a number, real or complex", _complex),
-    bool: Kind("True or False", _bool),
-    str: Kind("a text", _str),
-    None: _NONE,
-    types.NoneType: _NONE,
-}
-
-
-def _within(kind: Kind | None, intervals: Sequence[Interval]) -> Kind | None:
-    if kind is None or not intervals:
-        return kind
-    (interval,) = intervals
-    read = kind.read
-
-    def within(value: object) -> Any:
-        converted = read(value)
-        return converted if converted is None or (converted is not UNFIT and converted in interval) else UNFIT
-
-    return Kind(_in_words(kind.needed, interval), within)
-
-
-def _in_words(needed: str, interval: Interval) -> str:
-    low, high = interval.low, interval.high
-    if (low, high) == (-inf, inf):
-        return needed.replace("a number", "a finite number") if interval.open else needed
-    lower = "" if low == -inf else f" above {low:g}" if interval.open else f" from {low:g}"
-    upper = "" if high == inf else f" below {high:g}" if interval.open else f" to {high:g}"
-    return f"{needed}{lower}{' and' * bool(interval.open and lower and upper)}{upper}"
-
-
-def _choice(choices: Sequence[Any]) -> Kind:
-    def read(value: object) -> Any:
-        value = value.item() if isinstance(value, np.generic) else value
-        return next((choice for choice in choices if isinstance(value, type(choice)) and value == choice), UNFIT)
-
-    return Kind(_listed(map(repr, choices)), read)
-
-
-def _union(kinds: Sequence[Kind | None]) -> Kind | None:
-    known = [kind for kind in kinds if kind is not None]
-    if len(known) < len(kinds):
-        return None
-
-    def read(value: object) -> Any:
-        fit = UNFIT
-        for kind in known:
-            converted = kind.read(value)
-            if converted is value:
-                return converted
-            if fit is UNFIT:
-                fit = converted
-        return fit
-
-    words = [kind.needed for kind in known]
-    return Kind(_listed(words if "a number" not in words else [w for w in words if w != "a whole number"]), read)
-
-
-def _tuple(arguments: Sequence[Any]) -> Kind:
-    """A tuple of any length or of one; a list, or an array with one axis, is kept as a tuple, which cannot change."""
-    repeated = len(arguments) == 2 and arguments[1] is Ellipsis
-    kinds = [kind_of(argument) for argument in arguments[: 1 if repeated else None]]
-
-    def read(value: object) -> Any:
-        if not isinstance(value, tuple | list) and not (isinstance(value, np.ndarray) and value.ndim == 1):
-            return UNFIT
-        if not arguments:
-            return value if type(value) is tuple else tuple(value)
-        if not repeated and len(value) != len(kinds):
-            return UNFIT
-        if repeated and kinds[0] is None:
-            return value if isinstance(value, tuple) else tuple(value)
-        each = kinds * len(value) if repeated else kinds
-        parts = [part if kind is None else kind.read(part) for part, kind in zip(value, each, strict=True)]
-        if any(part is UNFIT for part in parts):
-            return UNFIT
-        same = isinstance(value, tuple) and all(new is old for new, old in zip(parts, value, strict=True))
-        return value if same else tuple(parts)
-
-    return Kind(_of_parts(kinds, repeated), read)
-
-
-def _mapping(arguments: Sequence[Any]) -> Kind:
-    key, value = map(kind_of, arguments)
-
-    def fits(kind: Kind | None, parts: Iterable[Any]) -> bool:
-        return kind is None or all(kind.read(part) is not UNFIT for part in parts)
-
-    def read(given: object) -> Any:
-        right = isinstance(given, Mapping) and fits(key, given.keys()) and fits(value, given.values())
-        return given if right else UNFIT
-
-    words = ["anything" if kind is None else kind.needed for kind in (key, value)]
-    return Kind(f"a dict from {words[0]} to {words[1]}", read)
-
-
-def _of_parts(kinds: Sequence[Kind | None], repeated: bool) -> str:
-    parts = ["anything" if kind is None else kind.needed for kind in kinds]
-    if not parts:
-        return "a tuple"
-    if repeated:
-        return "a tuple" if kinds[0] is None else f"a tuple, each part {parts[0]}"
-    return f"a tuple of {len(parts)} ({'; '.join(parts)})"
-
-
-def _listed(words: Iterable[str]) -> str:
-    *first, last = dict.fromkeys(words)
-    return f"{', '.join(first)} or {last}" if first else last
 
 
 _UNCHANGING = frozenset({int, bool, str, type(None)})
@@ -253,11 +49,11 @@ def read_settings(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
         types = tuple([tuple(map(type, v)) if type(v) is tuple else type(v) for v in given.values()])
         for kind in types:
             if not (_UNCHANGING.issuperset(kind) if type(kind) is tuple else kind in _UNCHANGING):
-                return _read(cls, given)
+                return _read_settings(cls, given)
     key = (cls, types, *given.items())
     settings = _known.get(key)
     if settings is None:
-        settings = _read(cls, given)
+        settings = _read_settings(cls, given)
         if all(field.default_factory is dataclasses.MISSING for field in cls.settings.values()):
             if len(_known) >= _MOST:
                 _known.clear()
@@ -265,7 +61,7 @@ def read_settings(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _read(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
+def _read_settings(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     if not given.keys() <= cls.settings.keys():
         unknown = given.keys() - cls.settings.keys()
         raise UsageError(
@@ -277,7 +73,7 @@ def _read(cls: type[Node], given: dict[str, Any]) -> dict[str, Any]:
     read: dict[str, Any] = {}
     for name, value in chosen.items():
         kind = kinds[name]
-        read[name] = value if kind is None else kind.read(value)
+        read[name] = value if kind is None else kind.read_value(value)
         if read[name] is UNFIT and kind is not None:
             way_out = _way_out(cls, cls.settings[name])
             raise UsageError(f"{cls.__name__}: found {name}={_short(value)}, needs {kind.needed}{way_out}")
@@ -314,7 +110,7 @@ def kinds_of(cls: type[Node]) -> dict[str, Kind | None]:
 def annotation_of(cls: type[Node], name: str) -> Any:
     """The annotation of a setting, in the names of the module that writes it."""
     owner = next(base for base in cls.__mro__ if name in vars(base).get("__annotations__", {}))
-    return resolved(cls.settings[name].type, owner.__module__)
+    return resolve_annotation(cls.settings[name].type, owner.__module__)
 
 
 class BoxSignature:
@@ -442,6 +238,13 @@ def read_bprop(cls: type[Node]) -> None:
         return
     places, rest, keywords = _parameters(bprop)
     cls.takes_needs = "needs" in keywords
+    cls.is_plain = (
+        cls.built_in and {*keywords} <= {"needs"} and not cls.not_implemented_children and cls.constant is Node.constant
+    )
+    never = [i for i, name in enumerate(cls.child_names) if name in cls.constant_children]
+    if cls.variadic and cls.child_names[-1] in cls.constant_children:
+        never += range(len(cls.child_names), 128)  # there are at most 64 axes
+    cls.constant_places = frozenset(never)
     if not rest and (cls.variadic or len(places) != len(cls.child_names) + 2):
         raise DeclarationError(
             f"{cls.__name__}.bprop: found the arguments {', '.join(places)}; needs the gradient "
@@ -456,7 +259,7 @@ _METHODS = (
 DECLARATIONS = (
     *_METHODS, "aliases", "analytic", "arithmetic", "calls_back", "constant_children", "core", "derivative", "domain",
     "examples", "formula", "kinks", "not_implemented_children", "numpy", "public", "remedies", "role", "saturates",
-    "signature", "slopes", "symbol",
+    "signature", "slopes", "surrogate", "symbol",
 )  # fmt: skip
 """What a class of boxes may declare."""
 
@@ -495,7 +298,7 @@ def check_kinds(cls: type[Node]) -> None:
     """Refuse a declaration of another kind than its annotation says, and methods that cannot be called."""
     for name in [name for name in DECLARATIONS if name in vars(cls)]:
         value, kind = getattr(cls, name), _kind_of_declaration(name)
-        if kind is not None and kind.read(value) is UNFIT:
+        if kind is not None and kind.read_value(value) is UNFIT:
             raise DeclarationError(f"{cls.__name__}: found {name} = {_short(value)}, needs {kind.needed}")
 
 
@@ -506,7 +309,7 @@ def _kind_of_declaration(name: str) -> Kind | None:
         return kind_of(Callable)
     if name in ("core", "signature"):
         return kind_of(Core | None if name == "core" else str | Signature | None)
-    (declared,) = get_args(resolved(Node.__annotations__[name], Node.__module__))
+    (declared,) = get_args(resolve_annotation(Node.__annotations__[name], Node.__module__))
     return kind_of(declared)
 
 

@@ -3,7 +3,7 @@
 What mypy and editors see of it stands in __init__.pyi, which `make pages` writes.
 """
 
-from flowgraph.box.base import exports, is_public
+from flowgraph.box.exports import exports, is_public
 
 _exports = exports(__name__, __path__)
 globals().update(_exports)

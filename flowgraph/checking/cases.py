@@ -129,13 +129,13 @@ def cases(cls: type[Box]) -> list[Case]:
 def _cases(cls: type[Box]) -> Iterator[Case]:
     rng = np.random.default_rng(zlib.crc32(cls.__name__.encode()))
     for example in examples_of(cls):
-        yield _drawn(cls, example, rng)
+        yield _draw_case(cls, example, rng)
     for example in examples_of(cls)[:2] if issubclass(cls, Elementwise) and not cls.variadic else ():
-        yield from (case for other in _broadcast(example) if _is_taken(case := _drawn(cls, other, rng)))
+        yield from (case for other in _broadcast(example) if _is_taken(case := _draw_case(cls, other, rng)))
 
 
-def _drawn(cls: type[Box], example: Example, rng: np.random.Generator) -> Case:
-    return Case(cls, tuple(child.drawn(rng) for child in children_of(cls, example)), dict(example.settings))
+def _draw_case(cls: type[Box], example: Example, rng: np.random.Generator) -> Case:
+    return Case(cls, tuple(child.draw_value(rng) for child in children_of(cls, example)), dict(example.settings))
 
 
 def _broadcast(example: Example) -> Iterator[Example]:
@@ -179,7 +179,7 @@ class Child:
         """Its shape in the example."""
         return self.given if isinstance(self.given, tuple) else np.shape(self.given)
 
-    def drawn(self, rng: np.random.Generator) -> Array:
+    def draw_value(self, rng: np.random.Generator) -> Array:
         """Normal values, moved into the domain and away from its ends and from kinks."""
         if not self.is_free:
             return np.array(self.given)
@@ -247,7 +247,7 @@ def case_of(box: Box, seed: int = 0) -> Case:
             children.append(child.value.copy())
         elif child.dtype.kind in "fc":
             declared = Child(shape, cls.domain.get(label, Interval()), cls.kinks)
-            children.append(declared.drawn(rng).astype(child.dtype))
+            children.append(declared.draw_value(rng).astype(child.dtype))
         else:
             whole = np.zeros(1) if child.dtype.kind != "b" else np.arange(2)
             given = [example.children[i] for example in examples_of(cls) if i < len(example.children)]

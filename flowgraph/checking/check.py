@@ -2,34 +2,31 @@
 
 from __future__ import annotations
 
-import functools
-import importlib
-import importlib.util
-import inspect
 import sys
 import threading
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
-from types import ModuleType
 from typing import Any, Literal
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Leaf, registry
+from flowgraph.box import Box, Constant, Leaf
 from flowgraph.box.leaves import Input, Parameter, Random
 from flowgraph.boxes import sum as sum_of
 from flowgraph.checking.cases import Case, case_of, cases
-from flowgraph.checking.check_target import check_target, shielded
-from flowgraph.checking.describe import combined
+from flowgraph.checking.check_target import check_target, shield_state
+from flowgraph.checking.complex_parts import in_parts, leaves_in_parts, with_leaves
+from flowgraph.checking.describe import combine_reports
 from flowgraph.checking.frameworks.check_framework import FrameworkName, check_framework
 from flowgraph.checking.point import Stopwatch, parts
 from flowgraph.checking.properties import made_positive_definite
-from flowgraph.checking.report import Failure, Report, nothing, with_failures
-from flowgraph.checking.scope import EFFORTS, NORMAL, Asked, Scope, Words, with_settings
-from flowgraph.checking.target import Array, Target
+from flowgraph.checking.report import Failure, Report, failure_of_form, nothing, with_failures
+from flowgraph.checking.reproduce import definition_of
+from flowgraph.checking.scope import EFFORTS, NORMAL, Asked, Scope, Words, given_by_name, with_settings
+from flowgraph.checking.surrogates import with_surrogate
+from flowgraph.checking.target import Array, Target, attribute
 from flowgraph.checking.targets import (
     box_target,
     complex_not_checked,
@@ -38,21 +35,21 @@ from flowgraph.checking.targets import (
     function_target,
     gradient_target,
     graph_target,
-    in_parts,
-    leaves_in_parts,
-    with_leaves,
 )
 from flowgraph.derivatives import gradient
-from flowgraph.errors import UsageError
+from flowgraph.derivatives.backward_graph import gradients
+from flowgraph.errors import OpenChoiceError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
-from flowgraph.saving.replacing import must_exist
+from flowgraph.plan import compile as compiled
 
 ROUNDING = 1e-6  # of a second derivative: what bprop cancels, of which the values of fprop show nothing
 IN_PLACE = 2 / 3  # of the seconds of a graph, for its boxes; the rest is for it as a whole
 BUDGET_OF_A_BOX = 6_000  # a tenth of that of a target: ten boxes of a graph take as long as one function
 TELLS = 2.0  # seconds by the clock on the wall
 IN_PLACE_OF_FUNCTION = 2  # times the seconds of a function, for the boxes of its graph
+DTYPES = (np.float64, np.float32)
+"""Those in which a box may be built; it claims one whose fprop runs in it, since a refusal there is loud."""
 REDRAWS: tuple[Callable[[Array], Array], ...] = (
     lambda x: x,
     np.abs,
@@ -79,6 +76,7 @@ def check_built(box: Box, asked: Asked) -> Report:
 
 def _check_cases(name: str, cases: Sequence[Case], asked: Asked, vary: bool = True) -> Report:
     asked.refuse("the children of a box have the names of its fprop", "names")
+    asked.refuse("a box class declares its surrogate itself, as a method", "surrogate")
     usable = [legal for case in cases if (legal := _usable(case, asked.valid, vary)) is not None]
     if not usable:
         raise UsageError(f"check: valid= refuses every example of {name}; declare one that it accepts, or a domain")
@@ -90,7 +88,7 @@ def _check_cases(name: str, cases: Sequence[Case], asked: Asked, vary: bool = Tr
     reports = [check_case(case, share, asked.effort.box / share_of, vary=vary, title=name) for case in usable]
     if len(usable) < len(cases):
         reports[0].warnings.append(f"valid= refuses {len(cases) - len(usable)} of {len(cases)} examples")
-    return replace(combined(name, reports, asked.seed), not_checked=complex_not_checked(usable, built=not vary))
+    return replace(combine_reports(name, reports, asked.seed), not_checked=complex_not_checked(usable, built=not vary))
 
 
 def _not_taken(name: str, case: Case) -> Failure | None:
@@ -100,8 +98,8 @@ def _not_taken(name: str, case: Case) -> Failure | None:
             warnings.simplefilter("ignore")
             case.value  # noqa: B018  whether it can be computed is what is asked
     except Exception as error:  # whatever building the box, or its fprop, raises
-        nan, said = float("nan"), f"its own example is refused, {type(error).__name__}: {error}"
-        return Failure(name, None, None, "spec", nan, nan, nan, str(case), "", said, "")
+        said = f"its own example is refused, {type(error).__name__}: {error}"
+        return failure_of_form(name, "spec", said, test_case=str(case))
     return None
 
 
@@ -149,14 +147,16 @@ def check_case(
     if report.verdict == "pass" and any(child.dtype.kind == "c" for child in plain.children):
         report = replace(report, verdict="undecided")  # its real children are right, which says nothing of the others
     report = with_failures(report, calls.findings.values())
+    if report.verdict != "fail" and (refused := refusal_of_case(case, target.name)) is not None:
+        report = with_failures(report, [refused])
     if asked.order < 2 or report.verdict == "fail":
         return report
     second = gradient_target(target, calls)
     if isinstance(second, Report):
-        both = combined(target.name, [report, second], seed)
+        both = combine_reports(target.name, [report, second], seed)
         return both if both.verdict == "fail" else replace(both, verdict="undecided")
     inner = without_rounding(check_target(second, 1, seed, asked.budget, seconds, test_cases, scope))
-    return replace(combined(target.name, [report, inner], seed), checked=report.checked)
+    return replace(combine_reports(target.name, [report, inner], seed), checked=report.checked)
 
 
 def without_rounding(report: Report) -> Report:
@@ -178,37 +178,98 @@ def check_graph(graph: Graph, feeds: Mapping[Any, Any], asked: Asked) -> Report:
     """At these inputs, in float64; a float32 graph is checked through its float64 twin."""
     asked.refuse("a graph is checked at the values of one run, which are not varied", "valid", "vary", "fixed")
     asked.refuse("the boxes of a graph have names", "names")
+    asked.refuse("a box class declares its surrogate itself, as a method", "surrogate")
     twin, leaves = in_double(graph)
     fed = {leaves.get(key, key) if isinstance(key, Box) else key: value for key, value in feeds.items()}
-    return _check(*leaves_in_parts(twin, fed), "graph", asked)
+    report = _check(*leaves_in_parts(twin, fed), "graph", asked)
+    run = graph.fprop(feeds, seed=asked.seed)
+    refused = None if report.verdict == "fail" else refusal_of_run(run, differentiated_of(graph), "graph")
+    return report if refused is None else with_failures(report, [refused])
+
+
+def refusal_of_case(case: Case, title: str) -> Failure | None:
+    """The failure of a box that runs forward on its example, in float64 or float32, and the engine then refuses."""
+    free = case.box.differentiable_wrt
+    for dtype in DTYPES:
+        cast = case.cast(dtype)
+        try:
+            children = [
+                Parameter(x, name=f"child{i}") if free[i] and x.dtype.kind in "fc" else Constant(x)
+                for i, x in enumerate(cast.children)
+            ]
+            box = case.cls(*children, **case.settings)
+            run = Graph(*([box] if len(box.outputs) == 1 else list(box))).fprop()
+        except Exception:  # whatever a fprop raises that does not take this dtype
+            continue
+        wrt = [child for child in children if isinstance(child, Parameter)]
+        refused = refusal_of_run(run, wrt, title)
+        if refused is not None:
+            return refused
+    return None
+
+
+def refusal_of_run(run: Run, wrt: Sequence[Box], title: str) -> Failure | None:
+    """The failure of what has a value and is refused on the way back: by bprop, as a gradient graph, or in a plan."""
+    outputs = run.graph.outputs
+    if not wrt or any(spec.dtype.kind not in "fc" for output in outputs for spec in output.outputs):
+        return None
+    stage = "bprop"
+    try:
+        arriving = [np.ones_like(run[output]) for output in outputs]
+        run.bprop(arriving if len(arriving) > 1 else arriving[0], wrt=wrt, unused="zeros")
+        stage = "the gradient graph"
+        grads = gradients(outputs, wrt, [np.ones_like(output) for output in outputs], unused="zeros")
+        backward = Graph(*grads)
+        backward.fprop({leaf: run[leaf] for leaf in run.graph.inputs if leaf in backward}, seed=run.seed)
+        stage = "the plan"
+        leaves = list(run.graph.inputs)
+        compiled([*outputs, *grads], inputs=leaves)(*(run[leaf] for leaf in leaves))
+    except OpenChoiceError:  # the example has no gradient there, and bprop says so
+        return None
+    except Exception as error:  # whatever a bprop raises
+        dtypes = " and ".join(dict.fromkeys(str(leaf.dtype) for leaf in wrt))
+        why = f"{type(error).__name__}: {error}".partition("\n")[0]
+        said = f"the engine refuses {stage} in {dtypes}: {why}"
+        return failure_of_form(title, "engine", said, test_case=f"the example in {dtypes}")
+    return None
+
+
+def differentiated_of(graph: Graph) -> tuple[Box, ...]:
+    """The leaves that a graph is differentiated by: its parameters, or else its inputs of floats."""
+    return tuple(graph.parameters) or tuple(box for box in graph.inputs if box.dtype.kind in "fc")
 
 
 def _check(graph: Graph, feeds: Mapping[Any, Any], name: str, asked: Asked) -> Report:
     order, seed = asked.order, asked.seed
     run = graph.fprop(feeds, seed=seed)
-    wrt = tuple(graph.parameters) or tuple(box for box in graph.inputs if box.dtype.kind == "f")
+    wrt = differentiated_of(graph)
     if not wrt:
         raise UsageError("check: the graph has no parameters and no float inputs; there is nothing to differentiate")
     seconds = asked.effort.graph / order * asked.calls / asked.effort.budget
     scope = replace(asked.scope(strict=True), strict=True)
     reports = boxes_in_place(run, wrt, seed, seconds * IN_PLACE)
+    held = next((box for box in graph if box.surrogate is not None), None)
+    if held is not None:  # the chain rule through a surrogate is the gradient of nothing
+        report = combine_reports(name, reports, seed)
+        report.warnings.append(f"end to end nothing was compared: {held.title} has the gradient of a surrogate")
+        return report
     target = graph_target(run, wrt, name)
     whole = check_target(target, 1, seed, asked.calls, seconds * (1 - IN_PLACE), test_cases=False, scope=scope)
-    report = joined(name, reports, whole, seed)
+    report = join_reports(name, reports, whole, seed)
     if order < 2 or report.verdict == "fail":
         return report
     gradients = gradient(_total(graph), wrt)
     inner = Graph(*gradients)
     left = {key: value for key, value in feeds.items() if key in inner}
     second = _check(inner, left, f"the gradient graph of {name}", replace(asked, order=order - 1))
-    return combined(name, [report, second], seed)
+    return combine_reports(name, [report, second], seed)
 
 
-def joined(name: str, boxes: Sequence[Report], whole: Report, seed: int) -> Report:
+def join_reports(name: str, boxes: Sequence[Report], whole: Report, seed: int) -> Report:
     """The reports joined: end-to-end failures are reported only if no box explains them."""
     if any(report.failures for report in boxes) and whole.verdict == "fail":
         whole.failures.clear()
-    report = combined(name, [*boxes, whole], seed)
+    report = combine_reports(name, [*boxes, whole], seed)
     return replace(report, checked=whole.checked, role=whole.role, not_differentiated=whole.not_differentiated)
 
 
@@ -216,6 +277,7 @@ def check_function(
     function: Callable[..., Any], inputs: tuple[Any, ...], keywords: Mapping[str, Any], asked: Asked
 ) -> Report:
     """Box by box at the example, then end to end in many test cases, the function on arrays against its graph."""
+    asked.refuse("without bprop= the gradient is that of the boxes that the function is made of", "surrogate")
     plain = Target.of_functions(function, lambda *_: None, inputs, asked.names, asked.valid)  # bprop comes below
     target, traced = function_target(plain, keywords)
     run, leaves = traced.run(*target.inputs)
@@ -225,12 +287,12 @@ def check_function(
     whole = check_target(target, 1, seed, asked.calls, asked.effort.function, scope=asked.scope(strict=False))
     if whole.verdict == "fail" and not any(report.failures for report in boxes):
         boxes = boxes_in_place(run, read, seed, seconds, test_cases=True)
-    report = joined(target.name, boxes, whole, seed)
+    report = join_reports(target.name, boxes, whole, seed)
     if asked.order < 2 or report.verdict == "fail":
         return report
     fed = {leaf: run[leaf] for leaf in read}
     second = check_graph(run.graph, fed, Asked(asked.order, seed, asked.budget, effort=asked.effort))
-    return combined(target.name, [report, second], seed)
+    return combine_reports(target.name, [report, second], seed)
 
 
 def in_double(graph: Graph) -> tuple[Graph, dict[Box, Box]]:
@@ -303,7 +365,7 @@ def _box_in_place(run: Run, box: Box, seed: int, test_cases: bool, seconds: floa
     except ValueError as reason:
         if "cannot be run" not in str(reason):
             raise
-        empty = combined(title, [], seed)
+        empty = combine_reports(title, [], seed)
         empty.warnings[:] = [f"{title} was not looked at: its value is not finite in this run"]
         return empty
     return with_failures(report, calls.findings.values())
@@ -338,6 +400,7 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     vary: Words = None,
     fixed: Words = None,
     effort: Literal["fast", "normal", "thorough"] = "normal",
+    surrogate: Callable[..., Any] | None = None,
     **feeds: Any,
 ) -> Report:
     """Check the gradients of a box class, a box, a graph or functions, wherever the value is defined.
@@ -346,8 +409,9 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     - `check(box)`: a built box with its settings, on values drawn from its declarations
     - `check(graph, x=..., y=...)`: every box in place at the values of that run, then end to end on the parameters
     - `check(function, *arrays)`: a function written in NumPy, through the graph that it builds
-    - `check(function, *arguments)` of torch, JAX, autograd or MyGrad: a function of their arrays, a torch module with
-      its parameters, an autograd.Function; recognised by its arguments or by itself, or named by `framework=`
+    - `check(function, *arguments)` of torch, JAX, autograd, MyGrad or PyTensor: a function of their arrays, a torch
+      module with its parameters, an autograd.Function, an Op with its L_op; recognised by its arguments or by itself,
+      or named by `framework=`
     - `check(fprop, *inputs, bprop=bprop)`: is `bprop(grad, output, *inputs)` the gradient of `fprop(*inputs)`?
 
     Float arrays and floats are differentiated, everything else is a setting that is varied too, and so are
@@ -373,6 +437,9 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     of boxes, 4 s for a graph), "normal" (3 s, 6 s, 30 s), "thorough" (five times these); what is wrong takes up to
     0.5 s, 1.5 s or 3 s more to explain. `budget` bounds the calls of fprop.
 
+    `surrogate(*inputs)` is a smooth function that bprop is the gradient of in place of its own, as of a rounding that
+    passes its gradient straight through; a class says so itself, by `surrogate`. Without it that is a failure.
+
     Parameters
     ----------
     target : type of Box, Box, Graph or function
@@ -394,7 +461,7 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
         Names of the inputs, in messages.
     second : function, optional
         The bprop of bprop.
-    framework : {'numpy', 'torch', 'jax', 'autograd', 'mygrad'}, optional
+    framework : {'numpy', 'torch', 'jax', 'autograd', 'mygrad', 'pytensor'}, optional
         Whose function it is; by default it is recognised.
     strict : bool, optional
         Whether refusals, and what fails beyond the example, are failures, and not notes.
@@ -402,6 +469,8 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
         What is varied, and what is not: "values", "shapes", "settings", "dtypes", names of inputs.
     effort : {'fast', 'normal', 'thorough'}, default 'normal'
         How long it may take.
+    surrogate : function, optional
+        What bprop is the gradient of, where the value is piecewise constant.
     **feeds
         Inputs of a graph, or settings of a function, by name.
 
@@ -423,18 +492,25 @@ def check(  # noqa: PLR0913  a keyword for each thing that a user may declare
     """
     if not isinstance(effort, str) or effort not in EFFORTS:
         raise UsageError(f"check: found effort={effort!r}, needs one of {', '.join(EFFORTS)}")
-    asked = Asked(order, seed, budget, valid, names, strict, vary, fixed, EFFORTS[effort])
-    with shielded(), _told_if_slow(target, effort):
+    asked = Asked(order, seed, budget, valid, names, strict, vary, fixed, EFFORTS[effort], surrogate)
+    with shield_state(), _told_if_slow(target, effort):
         if bprop is None:
             return _of_its_own_kind(target, inputs, feeds, asked, framework)
         pair = with_settings(Target.of_functions(target, bprop, inputs, names, valid, second), feeds, defaults=True)
+        if surrogate is not None:
+            if second is not None:
+                raise UsageError(
+                    "check: found second= beside surrogate=, of which bprop is checked alone; leave it out"
+                )
+            settings = pair.names[len(pair.names) - pair.defaulted :]
+            pair = with_surrogate(pair, given_by_name(surrogate, settings), definition_of("fprop", surrogate))
         return check_target(pair, order, seed, asked.calls, asked.effort.function, scope=asked.scope(strict=False))
 
 
 @contextmanager
 def _told_if_slow(target: Any, effort: str) -> Iterator[None]:
     """A line on a terminal where a check takes longer than a person waits for without a word."""
-    name = getattr(target, "__name__", None) or type(target).__name__
+    name = attribute(target, "__name__") or type(target).__name__
     less = "" if effort == "fast" else "; effort='fast' takes less"
     line = f"fg.check: {name} is still being checked after {TELLS:g} s (effort={effort!r}{less})"
     timer = threading.Timer(TELLS, lambda: print(line, file=sys.stderr, flush=True))
@@ -486,113 +562,3 @@ def _alone(name: str, inputs: tuple[Any, ...]) -> None:
             f"check: found {len(inputs)} values beside {name}, which draws its own from its declarations; "
             f"add an example to the class for values of yours"
         )
-
-
-NEEDED = (
-    "a box class, a box, a graph, a tuple of a function, a module of torch or an autograd.Function and its arguments, "
-    "or functools.partial(fg.check, function, ...)"
-)
-
-
-def is_example(thing: Any) -> bool:
-    """Whether it is what `fg.check` takes, written down: a tuple of a callable and its arguments, or a partial call."""
-    if isinstance(thing, functools.partial):
-        return thing.func is check
-    return isinstance(thing, tuple) and len(thing) > 1 and callable(thing[0]) and any(map(_is_array, thing[1:]))
-
-
-def checked(thing: Any, **options: Any) -> Report:
-    """fg.check of a box class, a box, a graph or an example; options of a partial call are kept."""
-    if isinstance(thing, functools.partial):
-        return check(*thing.args, **{**options, **thing.keywords})
-    return check(*thing, **options) if isinstance(thing, tuple) else check(thing, **options)
-
-
-def place_of(thing: Any) -> tuple[str, int] | None:
-    """File and line of the function or class of an example; None where its source is not known."""
-    if isinstance(thing, functools.partial):
-        thing = thing.args[0] if thing.args else thing
-    target = thing[0] if isinstance(thing, tuple) else thing
-    owner = target if inspect.isclass(target) or inspect.isroutine(target) else type(target)
-    try:
-        return str(inspect.getsourcefile(owner) or ""), inspect.getsourcelines(owner)[1]
-    except (OSError, TypeError):
-        return None
-
-
-def load(where: str) -> ModuleType:
-    """A module by its dotted name, or by the path of its file; the current directory is on the import path."""
-    path = Path(where)
-    if where.endswith(".py") or len(path.parts) > 1 or path.is_file():
-        return _load_file(must_exist(path).resolve())
-    _put_first(Path.cwd())
-    try:
-        if not all(map(str.isidentifier, where.split("."))):
-            raise ModuleNotFoundError(name=where)
-        return importlib.import_module(where)
-    except ModuleNotFoundError as error:
-        if error.name is None or not (where == error.name or where.startswith(error.name + ".")):
-            raise
-        raise UsageError(
-            f"found no module {where!r} from {Path.cwd()}; give mymodule:MyBox, or a path, path/to/file.py:MyBox"
-        ) from None
-
-
-def _load_file(path: Path) -> ModuleType:
-    """The module of a file, imported under its full name if it belongs to a package."""
-    names, root = [path.stem], path.parent
-    while (root / "__init__.py").exists():
-        names.insert(0, root.name)
-        root = root.parent
-    _put_first(root)
-    name = ".".join(names)
-    known = sys.modules.get(name)
-    if known is not None and Path(str(known.__file__)).resolve() == path:
-        return known
-    if len(names) > 1:
-        return importlib.import_module(name)
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise UsageError(f"{path} is no Python file; its name ends in .py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-def _put_first(directory: Path) -> None:
-    if str(directory) not in sys.path:
-        sys.path.insert(0, str(directory))
-
-
-def targets_of(module: ModuleType) -> dict[str, Any]:
-    """By name, in the order of the source: box classes that the module defines, and examples at its top."""
-    boxes = [cls for cls in classes_of(module) if cls.__module__ == module.__name__]
-    targets: dict[str, Any] = {cls.__qualname__: cls for cls in boxes if cls.examples is not None}
-    return {**targets, **{name: thing for name, thing in vars(module).items() if is_example(thing)}}
-
-
-def classes_of(module: ModuleType) -> list[type[Box]]:
-    """The box classes that the module itself defines, in their order, those of a package in all its modules."""
-    inside = module.__name__ + "."
-    package = hasattr(module, "__path__")
-    return [
-        cls
-        for cls in registry.values()
-        if (cls.__module__ == module.__name__ or (package and cls.__module__.startswith(inside)))
-        and not issubclass(cls, Leaf)
-    ]
-
-
-def is_checkable(thing: Any) -> bool:
-    """Whether it can be checked as it is."""
-    return isinstance(thing, Box | Graph) or (inspect.isclass(thing) and issubclass(thing, Box)) or is_example(thing)
-
-
-def _is_array(value: Any) -> bool:
-    """An array or a number of floats, of any framework, or a container of them."""
-    if isinstance(value, Mapping | list | tuple):
-        return any(map(_is_array, value.values() if isinstance(value, Mapping) else value))
-    dtype = getattr(value, "dtype", None)
-    kind = str(dtype).rpartition(".")[2]
-    return type(value) is float or (dtype is not None and kind.startswith(("float", "bfloat", "complex")))

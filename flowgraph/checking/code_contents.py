@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.machinery import EXTENSION_SUFFIXES
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
 
 from flowgraph.box.vocabulary import Value
-from flowgraph.checking.target import Inputs
+from flowgraph.checking.target import Inputs, attribute, code_of
 
 GLOBAL = (np.random.get_state.__self__, random.getstate.__self__)  # type: ignore[attr-defined]
 RANDOM_SOURCES = (np.random.Generator, np.random.RandomState, random.Random)
@@ -40,14 +40,14 @@ class Code:
         """Themselves and what they reach."""
         functions: list[Callable[..., Any]] = []
         waiting = list(self.given)
-        modules = {getattr(function, "__module__", None) for function in waiting}
+        modules = [attribute(function, "__module__") for function in waiting]
         while waiting and len(functions) < MOST_FUNCTIONS:
             function = waiting.pop(0)
             if any(function is known for known in functions):
                 continue
             functions.append(function)
-            reached = (value for value in reachable_values(function) if hasattr(value, "__code__"))
-            waiting += [value for value in reached if getattr(value, "__module__", None) in modules]
+            reached = (value for value in reachable_values(function) if code_of(value) is not None)
+            waiting += [value for value in reached if attribute(value, "__module__") in modules]
         return functions
 
     @functools.cached_property
@@ -56,7 +56,7 @@ class Code:
         values: list[Any] = []
         for function in self.functions:
             code = code_of(function)
-            values += [*(_written(code) if code is not None else ()), *reachable_values(function)]
+            values += [*(_constants_of(code) if code is not None else ()), *reachable_values(function)]
         return values
 
     @functools.cached_property
@@ -82,30 +82,29 @@ class Code:
         return [*list(dict.fromkeys(modes))[:MOST_WORDS], *list(dict.fromkeys(whole))[:MOST_WORDS]]
 
 
-def code_of(function: Callable[..., Any]) -> CodeType | None:
-    """The code of a function or method; None of what is not written in Python."""
-    code = getattr(getattr(function, "__func__", function), "__code__", None)
-    return code if isinstance(code, CodeType) else None
-
-
-def _written(code: CodeType) -> Iterator[Any]:
+def _constants_of(code: CodeType) -> Iterator[Any]:
     for value in code.co_consts:
         if isinstance(value, CodeType):
-            yield from _written(value)
+            yield from _constants_of(value)
         elif isinstance(value, tuple | frozenset):
             yield from value
         else:
             yield value
 
 
-def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
-    """Closure cells, defaults, globals named in the code, and the contents of dicts, lists and objects among them."""
-    inner = getattr(function, "__func__", function)
-    inner = getattr(inner, "func", inner)
+def reachable_values(function: object) -> Iterator[Any]:
+    """Closure cells, defaults, globals named in the code, and the contents of dicts, lists and objects among them.
+
+    Of a callable that is no function of Python, such as one that Numba compiles, what it holds itself.
+    """
+    inner: Any = attribute(function, "__func__") or function
+    inner = attribute(inner, "func") or inner
     code = code_of(inner)
-    values: list[Any] = [getattr(function, "__self__", None)]
+    values: list[Any] = [attribute(function, "__self__")]
     if code is None:
         values.append(function)
+    elif type(inner) is not FunctionType:
+        values += [inner, attribute(inner, "py_func")]
     else:
         for cell in inner.__closure__ or ():
             with suppress(ValueError):  # of a name that is not bound yet
@@ -114,25 +113,31 @@ def reachable_values(function: Callable[..., Any]) -> Iterator[Any]:
         values += [inner.__globals__[name] for name in code.co_names if name in inner.__globals__]
     for value in values:
         yield value
-        if isinstance(value, dict):
-            yield from list(value.values())
-        elif isinstance(value, list | tuple):
-            yield from value
-        elif hasattr(value, "__dict__") and not isinstance(value, type | ModuleType):
-            yield from list(vars(value).values())
+        yield from contents_of(value)
+
+
+def contents_of(value: Any) -> list[Any]:
+    """The members of a dict, a list or a tuple, and the attributes of an object; of a class and a module none."""
+    kind = type(value)  # not __class__, which an object may make up
+    if issubclass(kind, dict):
+        return list(dict.values(value))
+    if issubclass(kind, list | tuple):
+        return list(value)
+    held = None if issubclass(kind, type | ModuleType) else attribute(value, "__dict__")
+    return list(held.values()) if type(held) is dict else []
 
 
 def whole_numbers_of(value: Value) -> list[int]:
     """The whole numbers of an object that also holds one of a type of compiled code; of others none."""
-    held = list(vars(value).values()) if hasattr(value, "__dict__") and not isinstance(value, type) else []
+    held = [] if issubclass(type(value), dict | list | tuple) else contents_of(value)
     return [number for number in held if type(number) is int] if any(map(_is_compiled, held)) else []
 
 
 def _is_compiled(value: Value) -> bool:
     """Whether the type of a value comes from an extension module, NumPy's aside."""
-    name = type(value).__module__
-    file = getattr(sys.modules.get(name), "__file__", None) or ""
-    return file.endswith(tuple(EXTENSION_SUFFIXES)) and name.partition(".")[0] != "numpy"
+    name = attribute(type(value), "__module__")
+    file = attribute(sys.modules.get(name), "__file__") if type(name) is str else None
+    return type(file) is str and file.endswith(tuple(EXTENSION_SUFFIXES)) and name.partition(".")[0] != "numpy"
 
 
 def random_states(functions: tuple[Callable[..., Any], ...], trial: Callable[[], object]) -> list[tuple[Any, Any]]:
@@ -141,7 +146,7 @@ def random_states(functions: tuple[Callable[..., Any], ...], trial: Callable[[],
     Nothing can be put back of what has no state.
     """
     reached = {id(value): value for f in functions for value in reachable_values(f)}
-    sources = [value for value in reached.values() if isinstance(value, RANDOM_SOURCES)]
+    sources = [value for value in reached.values() if issubclass(type(value), RANDOM_SOURCES)]
     held = [source for source in sources if not isinstance(source, random.SystemRandom)]
     states = [(source, state_of(source)) for source in (*held, *GLOBAL)]
     with suppress(Exception):

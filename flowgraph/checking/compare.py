@@ -131,7 +131,8 @@ def read_gradients(point: Point, result: Value) -> tuple[Gradients | None, list[
         result = (result,)
     if not isinstance(result, tuple | list):
         kind = type(result).__name__
-        note = f"bprop returned {kind}; a tuple with one gradient per input ({count}) is needed"
+        found = "bprop returned None: return is missing" if result is None else f"bprop returned {kind}"
+        note = f"{found}; a tuple with one gradient per input ({count}) is needed"
         return None, [FormFault("count", point, note, loud=f"bprop returns a {kind}")]
     if len(result) != count:
         words = f"{len(result)} gradients for {count} inputs"
@@ -186,7 +187,7 @@ def ask(point: Point, grad: Array, arriving: Value = None) -> tuple[Gradients | 
     return gradients, faults
 
 
-def kept(gradients: Gradients | None) -> Gradients | None:
+def copies_of(gradients: Gradients | None) -> Gradients | None:
     """Copies, that later calls of bprop cannot change."""
     return None if gradients is None else [None if g is None else np.array(g) for g in gradients]
 
@@ -230,28 +231,30 @@ def compare(
         answers.append((grad, gradients))
     if not answers:
         return suspicions
-    try:
-        settled = _settled_slopes(point, directions)
-    except OutOfTime:
-        if not suspicions:
-            raise
-        return suspicions  # what is wrong with the form is known without slopes
-    for direction, slopes in zip(directions, settled, strict=True):
+    settled, whole = _settled_slopes(point, directions)
+    told = tally if whole else Tally()  # part of a comparison is none, unless it shows a mistake
+    for direction, slopes in zip(directions, settled, strict=False):
         if slopes is None:
-            tally.undecided += 1
+            told.undecided += 1
             continue
-        mismatches = (judge(point, grad, gradients, direction, slopes, tally) for grad, gradients in answers)
+        mismatches = (judge(point, grad, gradients, direction, slopes, told) for grad, gradients in answers)
         suspicions += [mismatch for mismatch in mismatches if mismatch is not None]
+    if not whole and not suspicions:
+        raise OutOfTime
     return suspicions
 
 
-def _settled_slopes(point: Point, directions: list[Direction]) -> list[Slopes | None]:
-    """By few steps, by more of them where these do not tell the slope."""
-    settled = [point.slopes(direction) for direction in directions]
-    for k, slopes in enumerate(settled):
-        if slopes is not None and _wide(slopes):
-            settled[k] = point.slopes(directions[k], depth=10) or slopes
-    return settled
+def _settled_slopes(point: Point, directions: list[Direction]) -> tuple[list[Slopes | None], bool]:
+    """By few steps, by more of them where these do not tell the slope; and whether there was time for all of them."""
+    settled: list[Slopes | None] = []
+    try:
+        settled += (point.slopes(direction) for direction in directions)
+        for k, slopes in enumerate(settled):
+            if slopes is not None and _wide(slopes):
+                settled[k] = point.slopes(directions[k], depth=10) or slopes
+    except OutOfTime:
+        return settled, False
+    return settled, True
 
 
 def _wide(slopes: Slopes) -> bool:
@@ -265,11 +268,11 @@ def judge(
 ) -> ValueMismatch | None:
     """|analytic - numeric| ≤ 4·error + 64 ulp of the summed terms; within the hull of the slopes at a kink."""
     analytic, terms = analytic_slope(gradients, direction, point.active)
-    numeric, excess, tolerance, size = deviation(grad, slopes, analytic, terms, point.runner.answers)
+    numeric, excess, tolerance, size = deviation(grad, slopes, analytic, terms, point.runner.measured.answers)
     if tally is not None:
         tally.comparisons += 1
         resolution = tolerance / size if size > 0 else 0.0
-        if not resolution < max(WEAK, WEAK_UNITS * point.runner.unit):
+        if not resolution < max(WEAK, WEAK_UNITS * point.runner.measured.unit):
             tally.weak += 1
         else:
             tally.resolutions.append(resolution)

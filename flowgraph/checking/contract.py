@@ -17,13 +17,13 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box.vocabulary import Value
-from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, gaps, kept
+from flowgraph.checking.compare import FormFault, Gradients, are_finite, ask, copies_of, gaps
 from flowgraph.checking.difference import STEP
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.example_contract import EXAMPLE
 from flowgraph.checking.families import DRAWS, Draw, as_input, first_values, values
 from flowgraph.checking.point import HALF, UNIT, Direction, Illegal, Point, flatten, parts, random_direction
-from flowgraph.checking.roughness import jittered, rounded_otherwise
+from flowgraph.checking.roughness import jitter_point, rounded_otherwise
 from flowgraph.checking.target import Array, Inputs, Target, without_first
 
 MEASURED = 24  # draws: a rounding that one draw in five shows is then missed once in 200 times
@@ -63,10 +63,10 @@ LAYOUTS: dict[str, Callable[[Array], Array]] = {
 }
 
 
-def laid(x: Value, arrange: Callable[[Array], Array]) -> Any:
+def lay_out(x: Value, arrange: Callable[[Array], Array]) -> Any:
     """An array, or each of a tuple, in another memory layout; numbers as they are."""
     if isinstance(x, tuple):
-        return tuple(laid(part, arrange) for part in x)
+        return tuple(lay_out(part, arrange) for part in x)
     return arrange(x) if isinstance(x, np.ndarray) and x.ndim else x
 
 
@@ -158,7 +158,7 @@ def _wrong(
         return None
     scatter = np.zeros(len(gradients))
     for _ in range(0 if far else SCATTERS):
-        near = jittered(small, examination.rng, SINGLE)
+        near = jitter_point(small, examination.rng, SINGLE)
         moved = ask(near, rounded_otherwise(grad, examination.rng, SINGLE))[0] if near is not None else None
         scatter = np.maximum(scatter, [gap for gap, _ in gaps(gradients, moved)])
     for k, (g, right) in enumerate(zip(gradients, expected, strict=True)):
@@ -177,6 +177,7 @@ def _wrong(
 NOISE = 1e-14  # relative: what threads that add in another order may change is less
 VARIES = 1e-9  # relative: more from call to call is another value
 SUMS = 1e-6  # relative: the parts of a gradient may be larger than it is, and lose digits where they add up
+OTHER_NUMBERS = "other numbers in the same arrays"
 SCALES = (-1.0, 2.0**-10, 32.0, 2.0**20)  # powers of two, for exact products; the last shows a clipped gradient
 
 
@@ -202,15 +203,19 @@ class Answer:
 
     @classmethod
     def at(cls, examination: Examination, point: Point, grad: Array) -> Answer | None:
-        """The answer to one incoming gradient; faults are pursued. None where it has no form, or is not finite."""
+        """The answer to one incoming gradient; None where it has no form, or is not finite.
+
+        Faults are pursued where the point is a test case, as the example is: what a rule makes of it may be none.
+        """
         gradients, faults = ask(point, grad)
-        examination.pursue(faults)
+        if point.test_case == EXAMPLE or examination.allows(point.inputs):
+            examination.pursue(faults)
         if gradients is None or not are_finite(gradients):
             return None
-        gradients, rng = kept(gradients) or [], examination.rng
+        gradients, rng = copies_of(gradients) or [], examination.rng
         noise = slope_rounding(point, grad)
         for _ in range(2):
-            near = jittered(point, rng, UNIT)
+            near = jitter_point(point, rng, UNIT)
             moved = ask(near, grad)[0] if near is not None else None
             for k, (gap, size) in enumerate(gaps(gradients, moved)):
                 # a branch that flips at a tie is no rounding
@@ -241,8 +246,8 @@ class Answer:
 
     def _first_gap(self, other: Gradients, factor: float, relative: float) -> int | None:
         largest = max((float(np.abs(g).max(initial=0.0)) for g in self.gradients if g is not None), default=0.0)
-        largest = max(largest, self.point.runner.slope * float(np.abs(self.grad).max(initial=0.0)))
-        relative = max(relative, HALF_ROUNDINGS * self.point.runner.unit)
+        largest = max(largest, self.point.runner.measured.slope * float(np.abs(self.grad).max(initial=0.0)))
+        relative = max(relative, HALF_ROUNDINGS * self.point.runner.measured.unit)
         for k, (known, new) in enumerate(zip(self.gradients, other, strict=True)):
             given = [x for x in (known, new) if x is not None]
             if not given:
@@ -262,7 +267,7 @@ class Answer:
         self.measured = True
         for _ in range(MEASURED):
             grad = largest * self.examination.rng.uniform(-1, 1, self.grad.shape)
-            first, again = kept(ask(self.point, grad)[0]), kept(ask(self.point, grad)[0])
+            first, again = copies_of(ask(self.point, grad)[0]), copies_of(ask(self.point, grad)[0])
             moved = ask(self.point, rounded_otherwise(grad, self.examination.rng, 2 * UNIT))[0]
             if first is None or any(gap for gap, _ in gaps(first, again)):  # what remembers or draws numbers
                 continue
@@ -283,7 +288,7 @@ class Answer:
         )
         for change in changes:
             with suppress(Illegal):
-                yield Point.at(point.runner, point.changed(change), point.test_case, point.active)
+                yield Point.at(point.runner, point.change_inputs(change), OTHER_NUMBERS, point.active)
 
 
 def contract(examination: Examination, test_case: str, inputs: Inputs) -> None:
@@ -326,7 +331,7 @@ def same_gradient(answer: Answer) -> Iterator[FormFault]:
 def linear(answer: Answer) -> Iterator[FormFault]:
     """A multiple of the incoming gradient gives that multiple, and parts of it that add up give parts that do."""
     point, grad, rng = answer.point, answer.grad, answer.examination.rng
-    for scale in SCALES if point.runner.unit < HALF else SCALES[:2]:  # larger ones overflow in half precision
+    for scale in SCALES if point.runner.measured.unit < HALF else SCALES[:2]:  # larger ones overflow in half precision
         got = ask(point, scale * grad)[0]
         if got is not None and (child := answer.wrong(got, scale)) is not None:
             note = f"bprop of {scale:g} times the incoming gradient is not {scale:g} times its result"
@@ -339,7 +344,7 @@ def linear(answer: Answer) -> Iterator[FormFault]:
         "of zeros is not zero": np.zeros(grad.shape),
     }
     for words, piece in pieces.items():
-        first, second = kept(ask(point, piece)[0]), ask(point, grad - piece)[0]
+        first, second = copies_of(ask(point, piece)[0]), ask(point, grad - piece)[0]
         if first is None or second is None:
             continue
         if not np.any(piece) and [g is None for g in first] != [g is None for g in answer.gradients]:
@@ -416,7 +421,7 @@ def same_array_twice(answer: Answer) -> Iterator[FormFault]:
 def none_of_constants(answer: Answer) -> Iterator[FormFault]:
     """None for constant inputs, and meant for settings."""
     point, target = answer.point, answer.examination.target
-    for i, g in enumerate(_returned(point, point.arriving(answer.grad))):
+    for i, g in enumerate(_gradients_of(point, point.arriving(answer.grad))):
         name, x = target.names[i], point.inputs[i]
         if i in target.constant and g is not None:
             yield FormFault("constant", point, f"the gradient of {name}, a constant, must be None", child=i)
@@ -434,13 +439,15 @@ def layout(answer: Answer) -> Iterator[FormFault]:
     point = answer.point
     plain = point.arriving(answer.grad)
     for label, arrange in LAYOUTS.items():
-        arranged, arriving = tuple(laid(x, arrange) for x in point.inputs), laid(plain, arrange)
+        arranged, arriving = tuple(lay_out(x, arrange) for x in point.inputs), lay_out(plain, arrange)
         yield from _otherwise(answer, arranged, plain, f"{label} inputs")
         yield from _otherwise(answer, point.inputs, arriving, f"a {label} incoming gradient")
         yield from _otherwise(answer, arranged, arriving, f"{label} inputs and incoming gradient")
     alike = answer.anew(point, np.full(answer.grad.shape, ALIKE)) if point.projection is None else None
     if alike is not None:
-        given = laid(point.arriving(alike.grad), lambda g: np.broadcast_to(g.reshape(-1)[0], g.shape) if g.size else g)
+        given = lay_out(
+            point.arriving(alike.grad), lambda g: np.broadcast_to(g.reshape(-1)[0], g.shape) if g.size else g
+        )
         yield from _otherwise(alike, point.inputs, given, "a 0-stride incoming gradient (np.broadcast_to)")
 
 
@@ -449,7 +456,7 @@ def nothing_shared(answer: Answer) -> Iterator[FormFault]:
     if answer.examination.target.may_share:
         return
     point, arriving = answer.point, answer.point.arriving(answer.grad)
-    gradients = [g for g in _returned(point, arriving) if isinstance(g, np.ndarray)]
+    gradients = [g for g in _gradients_of(point, arriving) if isinstance(g, np.ndarray)]
     given = [x for x in (*parts(arriving), *parts(point.output), *point.inputs) if isinstance(x, np.ndarray)]
     if any(np.may_share_memory(g, x) for k, g in enumerate(gradients) for x in (*given, *gradients[k + 1 :])):
         shared = "a returned gradient shares memory with an argument or another gradient"
@@ -457,7 +464,7 @@ def nothing_shared(answer: Answer) -> Iterator[FormFault]:
     yield from ()
 
 
-def _returned(point: Point, arriving: Value) -> tuple[Any, ...]:
+def _gradients_of(point: Point, arriving: Value) -> tuple[Any, ...]:
     """What bprop returns, one by one; nothing where it raises, as it did not before."""
     try:
         return parts(point.runner.bprop(arriving, point.output, point.inputs))
@@ -494,7 +501,7 @@ def second_order(examination: Examination) -> None:
     inner.visit("the example, second order", inner.inputs, coordinates=12, single=4)
     source = inner.source()
     for k, (test_case, inputs) in enumerate(chain(first_values(source), values(source))):
-        if k >= MOST_OF_SECOND or inner.wrong or inner.runner.used() > 1:
+        if k >= MOST_OF_SECOND or inner.wrong or inner.runner.share_used() > 1:
             break
         inner.visit(f"{test_case}, second order", inputs)
     examination.inner = inner
@@ -547,7 +554,7 @@ def _symmetric(examination: Examination, point: Point) -> None:
     def slope(along: Direction, seen: Direction, h: float) -> float:
         total = 0.0
         for sign in (1, -1):
-            near = Point.at(runner, point.moved(along, sign * h), point.test_case, point.active)
+            near = Point.at(runner, point.move_along(along, sign * h), point.test_case, point.active)
             gradients = runner.bprop(near.arriving(grad), near.output, near.inputs)
             total += sign * sum(float(np.sum(gradients[i] * seen[i])) for i in point.active if gradients[i] is not None)
         return total / (2 * h)

@@ -17,13 +17,15 @@ from flowgraph.checking.edited_graphs import Graphs
 from flowgraph.checking.examination import Examination, Mismatch
 from flowgraph.checking.example_contract import EXAMPLE
 from flowgraph.checking.exemptions import settle
-from flowgraph.checking.families import axis_groups
+from flowgraph.checking.families import axis_groups, settings, shapes, values
 from flowgraph.checking.point import NARROW, Illegal, OutOfTime, Point, coordinate, directions_for, generator, grads_for
 from flowgraph.checking.report import EXAMPLE_ONLY, VERDICTS, Failure, Report, distinct, nothing
 from flowgraph.checking.reproduce import reproducing_code
+from flowgraph.checking.surrogates import DECLARE, KIND, surrogate_of
 from flowgraph.checking.target import Array, Inputs
 
 LEAST_VISITED = 10  # test cases: where the time ended before, the example alone is what is known to be right
+NEEDED = {values, settings, shapes}  # families of test cases: one that was not begun may hold the mistake
 MOST_DESCRIBED = 6  # what a screen holds
 NOTHING = "nothing was compared: the example has no elements, or no legal step"
 BLIND = (
@@ -45,7 +47,7 @@ def shrunk(examination: Examination, suspicion: Suspicion) -> tuple[Point, Suspi
         confirmed: Suspicion | None = (best := _smallest(examination, suspicion, believe))
         if believe and best is not suspicion:
             with suppress(OutOfTime):
-                confirmed = _confirmed(best)
+                confirmed = _confirm_again(best)
         if confirmed is not None:
             return confirmed.point, confirmed
     return suspicion.point, suspicion
@@ -84,13 +86,13 @@ def _still_wrong(examination: Examination, suspicion: Suspicion, inputs: Inputs,
         if other.kind == suspicion.kind and child in (other.child, None):
             if believe and other.clear(CLEAR):
                 return other
-            confirmed = _confirmed(other)
+            confirmed = _confirm_again(other)
             if confirmed is not None:
                 return confirmed
     return None
 
 
-def _confirmed(suspicion: Suspicion) -> Suspicion | None:
+def _confirm_again(suspicion: Suspicion) -> Suspicion | None:
     ruling = settle(suspicion, generator(0))
     if ruling.kind != "wrong":
         return None
@@ -112,7 +114,7 @@ def _simpler(point: Point) -> Iterator[Inputs]:
                 yield tuple(changed)
     for digits in (0, 1):
         for chosen in (active, *((i,) for i in active if len(active) > 1)):
-            rounded = point.changed(lambda _, x, digits=digits: np.round(x, digits), chosen)  # type: ignore[misc]
+            rounded = point.change_inputs(lambda _, x, digits=digits: np.round(x, digits), chosen)  # type: ignore[misc]
             if any(np.any(rounded[i] != inputs[i]) for i in chosen):
                 yield rounded
 
@@ -123,7 +125,9 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
     point, suspicion = ruling.suspicion.point, ruling.suspicion
     index: tuple[int, ...] | None = None
     analytic = suspicion.analytic if isinstance(suspicion, ValueMismatch) else float("nan")
-    numeric, error, diagnosis = ruling.numeric, ruling.error, ""
+    numeric, error, diagnosis, surrogate = ruling.numeric, ruling.error, "", ""
+    with suppress(OutOfTime):
+        surrogate = surrogate_of(ruling, examination.active)
     if suspicion.kind in ("value", "nonfinite"):
         point, suspicion = shrunk(examination, suspicion)
     child = suspicion.child
@@ -135,16 +139,16 @@ def describe(examination: Examination, ruling: Ruling) -> Failure:
             element = _worst_element(point, suspicion.grad, child)
         if element is not None:
             child, index, analytic, numeric, error = element
-    if suspicion.kind in ("value", "shape") and child is not None:
+    if suspicion.kind in ("value", "shape") and child is not None and not surrogate:
         with suppress(OutOfTime):
             diagnosis = diagnose(_trials(examination, ruling.suspicion, child))
-    message = ruling.note or suspicion.note or "the gradient is wrong"
+    message = surrogate + DECLARE if surrogate else ruling.note or suspicion.note or "the gradient is wrong"
     code = reproducing_code(target, point, suspicion, child, index)
     return Failure(
         target.name,
         None if child is None else target.names[child],
         index,
-        suspicion.kind,
+        KIND if surrogate else suspicion.kind,
         analytic,
         numeric,
         error,
@@ -209,7 +213,7 @@ def _worst_element(
     return None if best is None else best[1:]
 
 
-def _described(examination: Examination) -> list[Failure]:
+def _describe_failures(examination: Examination) -> list[Failure]:
     """The failures, reduced and explained for as long as there are seconds for it."""
     failures: list[Failure] = []
     for part in (examination, examination.inner):
@@ -223,18 +227,20 @@ def report_of(examination: Examination, seed: int) -> Report:
     """The report of an examination that has ended."""
     tally, runner = examination.tally, examination.runner
     evaluations, bprop_calls = runner.evaluations, runner.bprop_calls
-    failures = _described(examination)
-    narrow = runner.unit > NARROW  # then steps that are lost in rounding look like a slope of 0
-    telling = [resolution for resolution in tally.resolutions if not narrow or resolution > runner.unit]
+    failures = _describe_failures(examination)
+    narrow = runner.measured.unit > NARROW  # then steps that are lost in rounding look like a slope of 0
+    telling = [resolution for resolution in tally.resolutions if not narrow or resolution > runner.measured.unit]
     blind = tally.weak > 0 and not telling
     resolved = 0 if blind else len(tally.resolutions)
     checked, missed, others = _looked_at(examination)
     if missed and resolved and not examination.unchecked:
         examination.unchecked = f"{', '.join(missed)}: no comparison of its gradient could tell anything"
     verdict = "fail" if failures else "pass" if resolved and not examination.unchecked else "undecided"
-    if verdict == "pass" and "budget" in examination.warnings and examination.visited < LEAST_VISITED:
+    cut_short = examination.visited < LEAST_VISITED or NEEDED & examination.left
+    if verdict == "pass" and "budget" in examination.warnings and cut_short:
         verdict = EXAMPLE_ONLY
-    reasons = [] if tally.comparisons or failures or "budget" in examination.warnings else [NOTHING]
+    said = examination.remark or examination.target.remark
+    reasons = [] if tally.comparisons or failures or examination.unchecked else [NOTHING]
     reasons += [BLIND] if blind else []
     reasons += [examination.unchecked] if examination.unchecked else []
     return Report(
@@ -252,16 +258,18 @@ def report_of(examination: Examination, seed: int) -> Report:
         evaluations,
         bprop_calls,
         seed,
-        runner.watch.wall(),
+        runner.watch.processor(),
         examination.notes.texts(),
         checked,
         examination.target.role,
         others,
-        kept=_kept(examination),
+        kept=_kept_properties(examination),
+        precision=examination.runner.measured.precision,
+        remark=next((f.message.removesuffix(DECLARE) for f in failures if f.kind == KIND), said),
     )
 
 
-def _kept(examination: Examination) -> list[str]:
+def _kept_properties(examination: Examination) -> list[str]:
     """The properties that every test case has; with strict=True they are broken too."""
     names = examination.target.names
     kept = [f"{names[i]} {held.name}" for i, held in examination.properties.items()]
@@ -291,7 +299,7 @@ def _resolution(resolutions: list[float]) -> float:
     return float(np.median([resolution for resolution in resolutions if resolution > 0] or [0.0]))
 
 
-def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
+def combine_reports(name: str, reports: Sequence[Report], seed: int) -> Report:
     """Fails if one fails; else undecided if one is that compared something, or if none compared anything.
 
     A mistake is shown at an example where one of the reports found it there.
@@ -312,6 +320,8 @@ def combined(name: str, reports: Sequence[Report], seed: int) -> Report:
         verdict=next(verdict for verdict in VERDICTS if verdict in verdicts),
         failures=distinct(sorted(failures, key=lambda failure: failure.test_case != EXAMPLE)),
         skipped=dict(skipped),
+        remark=next((report.remark for report in reports if report.remark), ""),
+        precision=max(report.precision for report in reports),
         resolution=_middle([report.resolution for report in reports if report.comparisons]),
         seed=seed,
         **joint,

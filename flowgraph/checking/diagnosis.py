@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from flowgraph.checking.edited_graphs import (
+    ANOTHER,
     MOST_OUTPUTS,
     ROUNDING,
     SHOULD_BE,
@@ -131,11 +132,11 @@ class Trial:
                 with suppress(Unknown):
                     truth = self.backward.gradient(self.point.arriving(grad))
             if not np.all(np.isfinite(truth)):  # the backward pass of a value may overflow on its way
-                truth = np.asarray((grad @ self._measured()[0]).reshape(self.shape))
+                truth = np.asarray((grad @ self._measure_slopes()[0]).reshape(self.shape))
             self._truths[key] = truth
         return self._truths[key]
 
-    def _measured(self) -> tuple[Array, Array]:
+    def _measure_slopes(self) -> tuple[Array, Array]:
         """The slope of each output by each element, and its bar."""
         if self._slopes is None:
             count = self.point.size(self.child)
@@ -157,7 +158,7 @@ class Trial:
         """Whether two gradients agree in every element, within the bars; those that overflow say nothing."""
         if wrong.shape != other.shape:
             return False
-        bar = ROUNDING * np.abs(other).max(initial=0.0) + CANCELLED * self.point.runner.slope
+        bar = ROUNDING * np.abs(other).max(initial=0.0) + CANCELLED * self.point.runner.measured.slope
         with suppress(Unknown):
             bar += LOST * np.abs(self.truth(grad)).max(initial=0.0)
         if self._slopes is not None:
@@ -209,10 +210,22 @@ def diagnose(trials: Iterable[Trial]) -> str:
                 yield trial
 
     first = next(each(), None)
-    for words, hypothesis in () if first is None else hypotheses(first):
+    if first is None:
+        return ""
+    for words, hypothesis in hypotheses(first):
+        if words.startswith(ANOTHER) and _is_flat(first):
+            continue  # nothing can be told of what a wrong slope is in the place of 0
         if all(trial.bears_out(hypothesis) for trial in each()):
             return words
     return ""
+
+
+def _is_flat(trial: Trial) -> bool:
+    """Whether every right slope is 0 there."""
+    try:
+        return not np.any(trial.truth(trial.dense))
+    except Unknown:
+        return False
 
 
 def hypotheses(first: Trial) -> Iterator[tuple[str, Hypothesis]]:
@@ -228,7 +241,7 @@ def hypotheses(first: Trial) -> Iterator[tuple[str, Hypothesis]]:
     yield from _fractions(first)
     if first.backward is not None:
         for key in first.backward.edits():
-            yield first.backward.words.get(key, key), _edited(key)
+            yield first.backward.words.get(key, key), _edit_named(key)
     yield from _by_outputs(first)
     yield from _activations_of_whole(first, named=False)
 
@@ -306,7 +319,7 @@ def _of_result(first: Trial) -> Iterator[tuple[str, Hypothesis]]:
         yield f"children swapped: this is the gradient of {name}", _of_other(i, 1.0)
         yield f"children swapped: this is minus the gradient of {name}", _of_other(i, -1.0)
     for chosen in (*combinations(axes, 1), *combinations(axes, 2)):
-        yield f"a sum over axis {', '.join(map(str, chosen))} is missing", _summed(chosen)
+        yield f"a sum over axis {', '.join(map(str, chosen))} is missing", _sum_over(chosen)
     for axis in axes:
         yield f"reversed along axis {axis}", _on_axis(axis, np.flip)
         yield f"accumulated from the wrong end of axis {axis}", _on_axis(axis, _from_other_end)
@@ -320,7 +333,7 @@ def _of_other(i: int, sign: float) -> Hypothesis:
     return claim
 
 
-def _summed(axes: tuple[int, ...]) -> Hypothesis:
+def _sum_over(axes: tuple[int, ...]) -> Hypothesis:
     def claim(trial: Trial, grad: Array) -> Claim | None:
         analytic = trial.analytic(grad)
         if analytic.ndim <= max(axes):
@@ -490,14 +503,14 @@ def _first_call(trial: Trial, grad: Array) -> Claim | None:
         return None
     try:
         first = Point.at(point.runner, trial.first, "", active)
-        beside = Point.at(point.runner, first.changed(lambda _, x: 0.9 * x), "", active)
+        beside = Point.at(point.runner, first.change_inputs(lambda _, x: 0.9 * x), "", active)
     except Illegal:
         return None
     of_first, of_other = (Trial(inputs, trial.child, [], None, trial.graphs).truth(grad) for inputs in (first, beside))
     return None if trial.same(of_first, of_other, grad) else Claim(of_first, False)
 
 
-def _edited(words: str) -> Hypothesis:
+def _edit_named(words: str) -> Hypothesis:
     def claim(trial: Trial, grad: Array) -> Claim | None:
         edits = None if trial.backward is None else trial.backward.edits().get(words)
         if edits is None or trial.backward is None:

@@ -172,7 +172,7 @@ def extrapolate(
 def trusted_by_finer(quotients: Array, floors: Array) -> Callable[[Array, Array, Array], Array]:
     """An estimate counts only if every finer step agrees with it within the error bar of that step."""
 
-    def trusted(value: Array, bar: Array, rows: Array) -> Array:
+    def trust_rows(value: Array, bar: Array, rows: Array) -> Array:
         agrees = np.ones(value.shape, bool)
         for k in range(len(quotients)):
             own = np.abs(quotients[rows] - value)
@@ -180,4 +180,4 @@ def trusted_by_finer(quotients: Array, floors: Array) -> Callable[[Array, Array,
             agrees &= ~(apart & (rows < k)[:, None])
         return agrees
 
-    return trusted
+    return trust_rows

@@ -62,13 +62,16 @@ def other_derivatives(x: Array, h: Array) -> dict[str, Array]:
     return {f"{words} of the {where}": rule(v) for where, v in places.items() for words, rule in FORMULAS.items()}
 
 
+ANOTHER = "the derivative of another activation"
+
+
 def words_for_use(derivatives: Mapping[str, Array], right: Array) -> Iterator[tuple[str, str]]:
     """Each derivative with the words for its use in place of the right one, which come first if that has a name."""
     scale = ROUNDING * np.abs(right).max(initial=0.0)
     needed = next((words for words, v in derivatives.items() if np.all(np.abs(v - right) <= scale)), "")
     formula, _, where = needed.rpartition(" of the ")
     for words in derivatives:
-        kind = "the derivative of another activation"
+        kind = ANOTHER
         if needed and words.rpartition(" of the ")[0] == formula and words != needed:
             kind = "the derivative of the pre-activation" + " as if it were the activation" * (where == "input")
         yield words, f"{kind}: it is {words}" + (f"{SHOULD_BE}{needed}" if needed else "")
@@ -128,9 +131,9 @@ class Backward:
 
     def gradient(self, arriving: Any, edits: Mapping[int, Step] = MappingProxyType({})) -> Array:
         """The gradient by the leaf, with some of the steps replaced."""
-        return self.swept(array_seeds(self.graph, self.values, arriving), self.graph.slots[self.leaf], edits)
+        return self.sweep_from(array_seeds(self.graph, self.values, arriving), self.graph.slots[self.leaf], edits)
 
-    def swept(self, grads: list[Any], slot: int, edits: Mapping[int, Step] = MappingProxyType({})) -> Array:
+    def sweep_from(self, grads: list[Any], slot: int, edits: Mapping[int, Step] = MappingProxyType({})) -> Array:
         """What reaches a box of the gradients that have arrived elsewhere; Unknown where a box refuses one of them."""
         try:
             sweep([edits.get(step.slot, step) for step in self.steps], self.values, grads)
@@ -144,7 +147,7 @@ class Backward:
         if self._edits is None:
             named, others = self._activations()
             sites: dict[str, list[tuple[int, Step]]] = {}
-            for key, step in (*named, *self._transposed(), *self._left_out(), *self._overwritten(), *others):
+            for key, step in (*named, *self._transposed_products(), *self._left_out(), *self._overwritten(), *others):
                 sites.setdefault(key, []).append((step.slot, step))
             self._edits = {key: dict(steps) for key, steps in sites.items()}
             left_out = [key for key in self._edits if key.startswith(LEFT_OUT)][:MOST_PAIRED]
@@ -170,7 +173,7 @@ class Backward:
             x, h = (np.asarray(self.values[slot], dtype=float) for slot in (start, end))
             seeds[end] = np.ones_like(h)
             try:
-                right = self.swept(seeds, start)
+                right = self.sweep_from(seeds, start)
             except Unknown:
                 continue
             step, begin = (next(step for step in self.steps if step.slot == slot) for slot in (end, first))
@@ -202,7 +205,7 @@ class Backward:
                 yield [*own], edges[start]
             inside |= own.keys() - {start}
 
-    def _transposed(self) -> Iterator[tuple[str, Step]]:
+    def _transposed_products(self) -> Iterator[tuple[str, Step]]:
         """Of a product of matrices: the other operand, what arrives, or the result the other way round."""
         for step in self.steps:
             if step.box.signature is None or len(step.box.children) != 2:
@@ -275,19 +278,19 @@ def _scaled_by(factor: float) -> Change:
     return lambda part, *_: factor * part
 
 
-def _turned(x: Any) -> Any:
+def _turn_axes(x: Any) -> Any:
     return np.swapaxes(x, -1, -2) if np.ndim(x) > 1 else x
 
 
 def _other_turned(position: int, part: Array, bprop: Any, grad: Any, value: Any, left: Any, right: Any) -> Any:
-    given = (left, _turned(right)) if position == 0 else (_turned(left), right)
+    given = (left, _turn_axes(right)) if position == 0 else (_turn_axes(left), right)
     return bprop(grad, value, *given)[position]
 
 
 TURNS: dict[str, Change] = {
     "the other operand": _other_turned,
-    "the incoming gradient": lambda k, part, bprop, grad, value, *both: bprop(_turned(grad), value, *both)[k],
-    "the result": lambda k, part, *_: _turned(part),
+    "the incoming gradient": lambda k, part, bprop, grad, value, *both: bprop(_turn_axes(grad), value, *both)[k],
+    "the result": lambda k, part, *_: _turn_axes(part),
 }
 
 

@@ -22,9 +22,9 @@ from flowgraph.checking.compare import (
     ValueMismatch,
     ask,
     compare,
+    copies_of,
     gaps,
     is_in_last_digits,
-    kept,
 )
 from flowgraph.checking.example_contract import (
     EXAMPLE,
@@ -32,7 +32,7 @@ from flowgraph.checking.example_contract import (
     Notes,
 )
 from flowgraph.checking.exemptions import settle
-from flowgraph.checking.families import Source
+from flowgraph.checking.families import FAMILIES, Family, Source
 from flowgraph.checking.point import Direction, Illegal, OutOfTime, Point, Runner, directions_for, generator, grads_for
 from flowgraph.checking.properties import Property, equal_inputs, keeps, properties_of, structure_of
 from flowgraph.checking.roughness import overflows_on_the_way
@@ -82,7 +82,9 @@ class Examination:
     inner: Examination | None = None  # of the bprop as an operation of its own
     visited: int = 0
     visited_since: int = 0  # something was wrong
+    left: set[Family] = field(default_factory=lambda: set(FAMILIES))  # of which there may be test cases, none visited
     beyond_example: Counter[bool] = field(default_factory=Counter)  # test cases that are not like it, by shape or not
+    remark: str = ""  # what the first line of the report says beside a pass
     unchecked: str = ""  # what was asked for and could not be done
 
     @classmethod
@@ -90,8 +92,7 @@ class Examination:
         """An examination of a target at its example, in float64."""
         inputs = tuple(in_double(x) if i in target.differentiated else x for i, x in enumerate(target.inputs))
         active = tuple(i for i in target.differentiated if i not in target.constant)
-        runner = Runner(target, budget, seconds)
-        runner.digits = 0.0 if scope.strict else DIGITS
+        runner = Runner(target, budget, seconds, digits=0.0 if scope.strict else DIGITS)
         contract = ExampleContract(inputs, target, active)
         examination = cls(target, runner, generator(seed), active, inputs, contract, scope)
         examination.find_properties()
@@ -125,10 +126,10 @@ class Examination:
             self.skipped["outside the declared domain"] += 1
             return None
         self.first_of(inputs)
-        own = inputs if runner.shields else _copied(inputs)
+        own = inputs if runner.shields else _copy_value(inputs)
         try:
             point = Point.at(runner, own, test_case, active)
-            if (changed := self._changed(inputs, own)) and not runner.shields:
+            if (changed := self._changes_between(inputs, own)) and not runner.shields:
                 runner.shields = True
                 fault = FormFault("mutation", point, f"fprop changes {changed} in place")
                 point = Point.at(runner, inputs, test_case, active)
@@ -140,7 +141,7 @@ class Examination:
             return None
         return point
 
-    def _changed(self, before: Value, after: Value) -> str:
+    def _changes_between(self, before: Value, after: Value) -> str:
         """What was written to, of inputs or of inputs, output and incoming gradient."""
         labels = (*self.target.names, "the output of fprop", "the incoming gradient")
         pairs = zip(labels, before, after, strict=False)
@@ -154,12 +155,12 @@ class Examination:
         """The answer to the first incoming gradient at a point; once bprop writes to its arguments, it gets copies."""
         arriving = point.arriving(grad)
         given = (*point.inputs, point.output, arriving)
-        before = _copied(given) if not self.runner.shields else given
+        before = _copy_value(given) if not self.runner.shields else given
         gradients, faults = ask(point, grad, arriving)
-        changed = self._changed(before, given)
+        changed = self._changes_between(before, given)
         if not changed:
             return gradients, faults
-        gradients = kept(gradients)
+        gradients = copies_of(gradients)
         self.runner.shields = True
         point.inputs = before[: len(point.inputs)]
         point.output = Point.at(self.runner, point.inputs, point.test_case, point.active).output
@@ -178,7 +179,7 @@ class Examination:
         directions = directions_for(point, self.rng, coordinates, most)[: self._affordable(point)]
         grads = grads_for(point, self.rng, single)
         gradients, faults = self.first_answer(point, grads[0])
-        first = kept(gradients), faults
+        first = copies_of(gradients), faults
         if test_case != EXAMPLE and self._agrees_along(directions[:1], grads[:1], point, first):
             return point
         self.pursue(compare(point, grads, directions, self.tally, first))
@@ -219,7 +220,7 @@ class Examination:
     @property
     def has_failed_enough(self) -> bool:
         """Whether enough was visited since something was wrong: the verdict is known, other inputs may be wrong too."""
-        late = self.runner.elapsed() > self.runner.seconds / 2
+        late = self.runner.elapsed_seconds() > self.runner.seconds / 2
         return self.visited_since > MOST_SINCE or (self.visited_since > 0 and late)
 
     def _ask_again(self, point: Point, grad: Array, first: Gradients) -> None:
@@ -231,21 +232,18 @@ class Examination:
     def pursue(self, suspicions: Sequence[Suspicion]) -> None:
         """Settles suspicions: of each child the clearest first, then those of several, and no more than a few.
 
-        What looks wrong when the time is used up gets the seconds for explaining. Where these do not do either, a
-        mismatch at the example is a failure, since differences and bprop disagree there by more than their bars, and
-        nothing is known of one elsewhere.
+        What looks wrong when the time is used up gets the seconds for explaining, and `budget=` does not count calls
+        that are made here. Where these seconds do not do either, a mismatch at the example is a failure, since
+        differences and bprop disagree there by more than their bars, and nothing is known of one elsewhere.
         """
-        deadline = self.runner.deadline
-        self.runner.deadline += self.scope.explaining
-        try:
-            self._settle_each(suspicions)
-        except OutOfTime:
-            self._settle_late(suspicions)
-            if not self.wrong:
-                self.unchecked = "the time was used up while a mismatch was looked at: give a higher effort="
-            raise
-        finally:
-            self.runner.deadline = deadline
+        with self.runner.settles(self.scope.explaining):
+            try:
+                self._settle_each(suspicions)
+            except OutOfTime:
+                self._settle_late(suspicions)
+                if not self.wrong:
+                    self.unchecked = "the time was used up while a mismatch was looked at: give a higher effort="
+                raise
 
     def _settle_late(self, suspicions: Sequence[Suspicion]) -> None:
         """Enter what the example shows, and the time was not enough to look at from all sides."""
@@ -267,11 +265,11 @@ class Examination:
             order.append((seen[suspicion.child], suspicion.child is None, suspicion))
         order.sort(key=lambda key: key[:2])
         for *_, suspicion in order[: max(MOST_OF_ONE_POINT, len(self.active))]:
-            if self.settled > MOST_SETTLED or self.known(suspicion):
+            if self.settled > MOST_SETTLED or self.knows(suspicion):
                 continue
             if "rounding" in self.warnings and is_in_last_digits(suspicion):
                 continue
-            if self.wrong and self.runner.elapsed() > self.runner.seconds:
+            if self.wrong and self.runner.elapsed_seconds() > self.runner.seconds:
                 self._settle_late(suspicions)
                 break
             self.settled += 1
@@ -294,7 +292,7 @@ class Examination:
                 return False
         return self.scope.allows(self.target, self.inputs, inputs)
 
-    def known(self, suspicion: Suspicion) -> bool:
+    def knows(self, suspicion: Suspicion) -> bool:
         """Whether a mistake of this kind, in this child, has been found before."""
         child = suspicion.child
         return any(kind == suspicion.kind and child in (known, None) for kind, known in self.wrong)
@@ -358,10 +356,10 @@ def _literals(hint: Any) -> Iterator[str | int]:
             yield member
 
 
-def _copied(value: Value) -> Any:
+def _copy_value(value: Value) -> Any:
     if isinstance(value, np.ndarray):
         return value.copy()
-    return tuple(map(_copied, value)) if type(value) is tuple else value
+    return tuple(map(_copy_value, value)) if type(value) is tuple else value
 
 
 def _bits(value: Value) -> Any:

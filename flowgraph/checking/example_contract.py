@@ -16,20 +16,21 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flowgraph.box.settings import UNFIT, kind_of
+from flowgraph.box.kinds import UNFIT, kind_of
 from flowgraph.box.vocabulary import Value
 from flowgraph.checking.code_contents import reachable_values, whole_numbers_of
 from flowgraph.checking.compare import Suspicion, ValueMismatch, ask
-from flowgraph.checking.families import resampled
+from flowgraph.checking.families import resample
 from flowgraph.checking.point import Direction, Point, analytic_slope, coordinate, generator, parts
 from flowgraph.checking.roughness import beyond_guard
-from flowgraph.checking.target import Array, Inputs, Target, shown
+from flowgraph.checking.target import Array, Inputs, Target, short_text
 
 MOST = 24  # elements that are looked at
 FLAT = 1e-6  # of the slope that bprop gives: what is less is what a saturated value has
 HUGE = 1e100  # an exponential that large overflows after another factor of three in its argument
 NUDGE = 1e-3  # of an element
 ORDERS = 999.0  # times the smallest and the largest number of an input, or 1: a thousand times is of other units
+FAR = 30.0  # times the same: a NaN beyond says what bprop overflows at, and no number of it is wrong
 REACH = 10.0  # times the example's largest input, or 1: units of an input seldom span more within one use
 EXAMPLE = "the example"
 GUARD = 1e-6  # where clips that keep off a singularity begin at most
@@ -60,14 +61,14 @@ class ExampleContract:
         for i, (name, known, other) in enumerate(zip(self.target.names, self.example, inputs, strict=True)):
             if i not in self.active:
                 if known is not other and not alike(known, other):
-                    excesses.append(Excess(name, f"{name}={shown(other)}"))
+                    excesses.append(Excess(name, f"{name}={short_text(other)}"))
             elif isinstance(other, np.ndarray):
                 given = np.asarray(self.target.inputs[i]).dtype
                 if other.dtype not in (given, np.dtype(np.float64)):
                     excesses.append(Excess("dtypes", f"{name} in {other.dtype}"))
             if i in self.active and not self._of_its_order(i, other):
                 excesses.append(Excess(f"order of {name}", f"values of {name} of another order of magnitude"))
-        return excesses if self.tied(inputs, output) else [*excesses, self.of_shapes(inputs)]
+        return excesses if self.keeps_ties(inputs, output) else [*excesses, self.of_shapes(inputs)]
 
     @functools.cached_property
     def _orders(self) -> dict[int, tuple[float, float]]:
@@ -94,7 +95,7 @@ class ExampleContract:
         """
         code = (self.target.fprop, self.target.bprop, *self.target.code)
         values = [value for function in code for value in reachable_values(function)]
-        sizes = {n for value in values if isinstance(value, np.ndarray) for n in value.shape}
+        sizes = {n for value in values if issubclass(type(value), np.ndarray) for n in value.shape}
         return frozenset(sizes | {n for value in values for n in whole_numbers_of(value) if n > 0}) - {1}
 
     def contradicts_annotation(self, inputs: Inputs) -> bool:
@@ -158,7 +159,7 @@ class ExampleContract:
                 sizes.setdefault(old, set()).add(new)
         return sizes
 
-    def tied(self, inputs: Inputs, output: Value) -> bool:
+    def keeps_ties(self, inputs: Inputs, output: Value) -> bool:
         """Whether ranks are those of the example, sizes equal there are equal, 1 stays 1, and nothing is empty.
 
         The axes of a square array may be unequal where no other array has its size: what fprop takes so has no need of
@@ -169,7 +170,7 @@ class ExampleContract:
     def shapes_are_tied(self, inputs: Inputs) -> bool:
         """The same, of the inputs alone."""
         sizes = self.sizes(inputs)
-        if sizes is None or any(len(taken) > 1 and size and self._shared(size) for size, taken in sizes.items()):
+        if sizes is None or any(len(taken) > 1 and size and self._is_of_several(size) for size, taken in sizes.items()):
             return False
         ones_stay = sizes.get(1, {1}) == {1} and not any(1 in taken for size, taken in sizes.items() if len(taken) > 1)
         return ones_stay and not any(0 in taken for taken in sizes.values())
@@ -181,10 +182,10 @@ class ExampleContract:
             old = self.example[i].shape
             shape = tuple(n + 1 if n in moved else m for n, m in zip(old, np.shape(inputs[i]), strict=True))
             if set(old) & moved:
-                made[i] = resampled(self.example[i], shape, generator(0))
+                made[i] = resample(self.example[i], shape, generator(0))
         return tuple(made)
 
-    def _shared(self, size: int) -> bool:
+    def _is_of_several(self, size: int) -> bool:
         """Whether several arrays have an axis of this size."""
         return sum(size in self.example[i].shape for i in self.arrays(self.example)) > 1
 
@@ -212,7 +213,7 @@ def alike(known: Value, other: Value) -> bool:
 def fits(hint: object, value: Value) -> bool:
     """Whether a setting has an annotated type; annotations that are not understood allow anything."""
     kind = kind_of(hint)
-    return kind is None or kind.read(value) is not UNFIT
+    return kind is None or kind.read_value(value) is not UNFIT
 
 
 @dataclass
@@ -234,17 +235,19 @@ class Notes:
 
         A rule that has told of this mistake before is asked again, which takes fewer calls than to confirm it.
         """
-        if suspicion.kind in NOTED:
+        if suspicion.kind in (*NOTED, "numbers"):
             return self.takes(suspicion, contract)
         excesses = contract.beyond(suspicion.point.inputs, suspicion.point.output)
         about = (suspicion.kind, suspicion.child)
         told = {subject for known, *other in self.found if tuple(other) == about for subject in known}
         excesses += [excess for rule in BEYOND if rule in told for excess in rule(contract, suspicion)]
-        return self._known(suspicion, excesses)
+        return self._says_already(suspicion, excesses)
 
     def takes(self, suspicion: Suspicion, contract: ExampleContract) -> bool:
         """Whether a mistake is a note: it is a refusal, or of inputs that are not like the example."""
         point = suspicion.point
+        if suspicion.kind == "numbers" and not any(map(np.iscomplexobj, parts(point.output))):
+            return False  # a real function of real inputs has no complex gradient anywhere
         at_example = point.inputs is contract.example or point.test_case == EXAMPLE
         if at_example and suspicion.kind not in ("layout", "dtype", "overflow"):
             return False
@@ -253,12 +256,16 @@ class Notes:
             excesses = next((of_rule for rule in BEYOND if (of_rule := list(rule(contract, suspicion)))), [])
             if not excesses:
                 return False
-        if not self._known(suspicion, excesses):
-            subjects = frozenset(excess.subject for excess in excesses)
-            self.found[subjects, suspicion.kind, suspicion.child] = _words(suspicion, excesses)
+        self.enter(suspicion, excesses)
         return True
 
-    def _known(self, suspicion: Suspicion, excesses: list[Excess]) -> bool:
+    def enter(self, suspicion: Suspicion, excesses: list[Excess]) -> None:
+        """Note a mistake where inputs go beyond the example in these respects, unless that is said already."""
+        if not self._says_already(suspicion, excesses):
+            subjects = frozenset(excess.subject for excess in excesses)
+            self.found[subjects, suspicion.kind, suspicion.child] = _words(suspicion, excesses)
+
+    def _says_already(self, suspicion: Suspicion, excesses: list[Excess]) -> bool:
         """Whether a note about no more respects, of the same kind and child, says it already."""
         about, subjects = (suspicion.kind, suspicion.child), {excess.subject for excess in excesses}
         return any(known <= subjects for known, *other in self.found if tuple(other) == about)
@@ -294,6 +301,17 @@ def bound_sizes(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Exc
                 yield contract.of_shapes(point.inputs)
 
 
+def far_out(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
+    """Inputs with a number more than FAR times as large as the largest of their example, where bprop gives a NaN."""
+    if suspicion.kind == "nonfinite":
+        for i in contract.active:
+            most = np.abs(contract.example[i]).max(initial=1.0)
+            if np.abs(suspicion.point.inputs[i]).max(initial=0.0) > FAR * most:
+                name = contract.target.names[i]
+                yield Excess(far_out, f"values of {name} more than {FAR:g} times as large as the example's")
+                return
+
+
 def out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
     """Inputs much larger than the example's at which the value is flat, or at which fprop overflows on its way."""
     point, child = suspicion.point, suspicion.child
@@ -309,7 +327,7 @@ def out_of_range(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Ex
     gradient = None if gradients is None or child is None else gradients[point.active.index(child)]
     if gradient is None or child is None:
         return
-    size = max(float(np.abs(point.value).max(initial=0.0)), point.runner.size)
+    size = max(float(np.abs(point.value).max(initial=0.0)), point.runner.measured.size)
     bad = [coordinate(point, child, int(k)) for k in np.flatnonzero(~np.isfinite(gradient))[:MOST]]
     flat = all(_is_flat(point, np.ones(point.value.shape), direction, 0.0, FLAT * NUDGE * size) for direction in bad)
     if (size > HUGE or flat) and _overflows(point):
@@ -364,7 +382,7 @@ def _is_flat(point: Point, grad: Array, direction: Direction, at: float, room: f
     return any(flat) and (at > 0 or all(flat))
 
 
-def clipped(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
+def values_clipped_off(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
     """Inputs with values outside of [0, 1], or below 0, that fprop clips there to keep away from a singularity.
 
     The example has none of these: the clip is the guard of a domain, as that of log(p), and no part of the function.
@@ -382,17 +400,17 @@ def clipped(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]
                 outside |= element & np.array_equal(_with(point, i, element, edge), point.value)
             steps = [_with(point, i, outside, near) - _with(point, i, outside, at) for at, near in edges.items()]
             if outside.any() and any(np.any(np.abs(step) > STEEP * INSIDE) for step in steps):
-                yield Excess(clipped, f"values of {contract.target.names[i]} that it clips")
+                yield Excess(values_clipped_off, f"values of {contract.target.names[i]} that it clips")
                 break
 
 
 def _with(point: Point, i: int, chosen: Array, number: float) -> Array:
     """The value with the chosen elements of one input at a number; NaN where there is none."""
-    moved = point.beside(point.changed(lambda _, x: np.where(chosen, number, x), (i,)))
+    moved = point.beside(point.change_inputs(lambda _, x: np.where(chosen, number, x), (i,)))
     return np.full(point.value.shape, np.nan) if moved is None else moved.value
 
 
-def guarded(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
+def values_beyond_guard(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]:
     """Values beyond the guard of a singularity that is met within fprop, on the way from the example."""
     point = suspicion.point
     pairs = [(np.asarray(point.inputs[i]), np.asarray(contract.example[i])) for i in contract.active]
@@ -401,21 +419,21 @@ def guarded(contract: ExampleContract, suspicion: Suspicion) -> Iterator[Excess]
     if not outside and not reshaped:
         return  # no element is outside of the numbers that its input has in the example
     grad = np.ones(point.value.shape) if suspicion.grad is None else suspicion.grad
-    for fitted in (_resampled, _padded) if reshaped else (_resampled,):
+    for fitted in (_resample_seeded, _pad_with_zeros) if reshaped else (_resample_seeded,):
         start = list(contract.example)
         for i in contract.active:
             if np.shape(start[i]) != (shape := np.shape(point.inputs[i])):
                 start[i] = fitted(start[i], shape)
         if beyond_guard(point, tuple(start), grad):
-            yield Excess(guarded, "values at which it is cut off, as log(p) at p < 0")
+            yield Excess(values_beyond_guard, "values at which it is cut off, as log(p) at p < 0")
             return
 
 
-def _resampled(x: Array, shape: tuple[int, ...]) -> Array:
-    return resampled(x, shape, generator(0))
+def _resample_seeded(x: Array, shape: tuple[int, ...]) -> Array:
+    return resample(x, shape, generator(0))
 
 
-def _padded(x: Array, shape: tuple[int, ...]) -> Array:
+def _pad_with_zeros(x: Array, shape: tuple[int, ...]) -> Array:
     """The array in a corner of zeros: what keeps the length of each row, which more numbers of its size would not."""
     made = np.zeros(shape, x.dtype)
     if x.ndim == len(shape):
@@ -424,5 +442,5 @@ def _padded(x: Array, shape: tuple[int, ...]) -> Array:
     return made
 
 
-BEYOND = (bound_sizes, clipped, out_of_range, guarded)
+BEYOND = (bound_sizes, values_clipped_off, out_of_range, far_out, values_beyond_guard)
 """What only the values tell of a mistake at inputs that look like the example."""

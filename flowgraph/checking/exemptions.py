@@ -39,14 +39,16 @@ from flowgraph.checking.roughness import (
     analytic_roughness,
     disagrees,
     hull,
+    is_degenerate,
     is_singular,
     is_smooth,
     measured_noise,
     neighbour_slopes,
     no_derivative,
     of_other_gradients,
+    tells_nothing,
     usual_size,
-    widened,
+    widen_point,
     winner_slopes,
 )
 from flowgraph.checking.target import Array
@@ -62,6 +64,8 @@ OBLIQUE = 1e-5 * (0.6 + 0.8j)  # h² of a central difference is then 1e-10, belo
 AGREEMENT = 1e-7  # an error of h² = 1e-10 with derivatives a thousand times the slope
 NODES = 24  # of a stretch: a polynomial through 20 terms, with a residual left to tell that it fits
 DEGREE = 19  # of a function with its next singularity twice as far off as the stretch reaches, that is good to 1e-10
+STILL = (1e-11, -1e-11, 1e-12, -1e-12)  # steps, of an element, that a stair may be wider than
+ROUNDINGS = 100.0  # of the value, which a step has to be worth by the slope that is in doubt
 NEIGHBOURS = 64  # of a kink: each of four kinds of neighbours is seen many times
 
 Lines = list[tuple[Direction, Array]]
@@ -78,7 +82,7 @@ class Evidence:
     @cached_property
     def wide(self) -> Point | None:
         """The point in long double."""
-        return widened(self.point)
+        return widen_point(self.point)
 
     @cached_property
     def noise(self) -> Array:
@@ -129,8 +133,8 @@ class Evidence:
         if gradients is None:
             return 0.0, np.inf, 0.0
         analytic, terms = analytic_slope(gradients, self.direction, self.point.active)
-        _, excess, tolerance, size = deviation(self.grad, slopes, analytic, terms, self.point.runner.answers)
-        unit = self.point.runner.unit
+        _, excess, tolerance, size = deviation(self.grad, slopes, analytic, terms, self.point.runner.measured.answers)
+        unit = self.point.runner.measured.unit
         if unit > NARROW:  # what bprop rounds to as well, many times over
             tolerance += (6 * unit**0.5 if unit > HALF else 64 * unit) * (size + terms)
         return excess, tolerance, size
@@ -169,7 +173,7 @@ class Evidence:
         nodes = np.append(np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES), 0.0)
         line, slopes, values = line or self.direction, [], []
         for node in nodes:
-            near = self.point.beside(self.point.moved(line, reach * float(node)))
+            near = self.point.beside(self.point.move_along(line, reach * float(node)))
             gradients = None if near is None else ask(near, self.grad)[0]
             if near is None or gradients is None:
                 return None
@@ -187,20 +191,19 @@ class Evidence:
     @property
     def is_gross(self) -> bool:
         """Whether the value moves otherwise than bprop says by 0.02 of the slopes, over both long stretches."""
-        slopes, rounding = abs(self.numeric) + abs(self.analytic), 8 * self.point.runner.unit * self.size
+        slopes, rounding = abs(self.numeric) + abs(self.analytic), 8 * self.point.runner.measured.unit * self.size
         missing = {reach: self.missing(reach, 10 * slopes) for reach in LONG}
         return all(gap is not None and gap[0] > GROSS * slopes * reach + rounding for reach, gap in missing.items())
 
-    @property
-    def persists(self) -> bool:
-        """Whether a mismatch is also seen at one of three generic points nearby."""
+    def persists(self, continuous: bool = False) -> bool:
+        """Whether a mismatch is also seen at one of three generic points nearby, if need be one without a jump."""
         for _ in range(3):
             moved = {i: random_direction(self.point, i, self.rng) for i in self.point.active}
-            near = self.point.beside(self.point.moved(moved, NEARBY))
+            near = self.point.beside(self.point.move_along(moved, NEARBY))
             if near is not None:
                 beside = Evidence(replace(self.mismatch, point=near), self.rng)
                 excess, tolerance, _ = beside.against(beside.careful)
-                if excess > tolerance:
+                if excess > tolerance and not (continuous and is_singular(near, self.rng)):
                     return True
         return False
 
@@ -219,7 +222,7 @@ class Evidence:
     @cached_property
     def smooth(self) -> bool:
         """Whether the slopes at neighbours come together; in half precision, too coarse to tell them apart, they do."""
-        return self.point.runner.unit > HALF or all(
+        return self.point.runner.measured.unit > HALF or all(
             is_smooth(self.point, line, self.grad, rows, self.noise, self.excess, self.rng) for line, rows in self.lines
         )
 
@@ -316,7 +319,7 @@ def fewer_outputs(mismatch: ValueMismatch) -> ValueMismatch:
             if gradients is None or not are_finite(gradients):
                 continue
             analytic, terms = analytic_slope(gradients, direction, point.active)
-            _, excess, tolerance, _ = deviation(part, slopes, analytic, terms, point.runner.answers)
+            _, excess, tolerance, _ = deviation(part, slopes, analytic, terms, point.runner.measured.answers)
             if excess > tolerance and (best is None or excess / tolerance > best[0]):
                 best = (excess / tolerance, part, analytic)
         if best is None:
@@ -401,7 +404,7 @@ def _below_rounding(evidence: Evidence) -> bool:
     """
     gap = abs(evidence.analytic - evidence.mismatch.numeric)
     unit = FEW * UNIT * float(np.abs(evidence.grad).max(initial=0.0))
-    if gap <= unit * evidence.point.runner.slope * evidence.length:
+    if gap <= unit * evidence.point.runner.measured.slope * evidence.length:
         return True
     return gap * STEP <= unit * evidence.length and gap * STEP <= unit * usual_size(evidence.point)
 
@@ -448,10 +451,11 @@ def _within_error_bar(evidence: Evidence) -> bool:
 def _wide_error_bar(evidence: Evidence) -> bool:
     """The bar of the best step is so wide that it says nothing, or every small step leaves the domain.
 
-    A width of 0 that means none has no small steps, though larger ones may be legal.
+    A width of 0 that means none has no small steps, though larger ones may be legal. A value that is cut off at 1e304
+    is rounded by 1e288: a bar that is wider than the slope there, and than that at the example, tells none.
     """
     excess, tolerance, _ = evidence.against(evidence.careful)
-    return excess <= tolerance
+    return excess <= tolerance or tells_nothing(evidence.point, evidence.direction, evidence.careful, evidence.grad)
 
 
 @_exemption("small beside the example", 0, "it is rounding beside the slopes at the example", "rounding")
@@ -461,7 +465,7 @@ def _small_beside_the_example(evidence: Evidence) -> bool:
     Such as the slope of a softmax that is saturated, which is 0 but for the rounding of its terms.
     """
     excess, _, _ = evidence.against(evidence.careful)
-    usual = evidence.point.runner.slope * float(np.abs(evidence.grad).max()) * evidence.length
+    usual = evidence.point.runner.measured.slope * float(np.abs(evidence.grad).max()) * evidence.length
     return excess < UNSEEN * (usual + evidence.size)
 
 
@@ -496,10 +500,36 @@ def _rough_bprop(evidence: Evidence) -> bool:
     return evidence.excess <= evidence.tolerance
 
 
+@_exemption("stairs", 200, "the value moves in stairs that are finer than the steps")
+def _fine_stairs(evidence: Evidence) -> bool:
+    """Over the smallest steps beside the point the value moves as bprop says, though longer ones have another slope.
+
+    As of floor(a / b) where that is 1e10: each step of a difference takes many of its stairs. A smooth value would move
+    by its slope, which differs from what bprop says by a hundred roundings over such a step. The point itself may lie
+    at the edge of a stair.
+    """
+    point, grad, direction = evidence.point, evidence.grad, evidence.direction
+    moved = {i: random_direction(point, i, evidence.rng) for i in point.active}
+    for place in (point.beside(point.move_along(moved, step)) for step in (NEARBY, -NEARBY)):
+        gradients = None if place is None else ask(place, grad)[0]
+        if place is None or gradients is None:
+            return False
+        analytic = analytic_slope(gradients, direction, point.active)[0]
+        careful = Evidence(replace(evidence.mismatch, point=place), evidence.rng).careful
+        numeric = float((grad * careful.value).sum())
+        rounding = float((np.abs(grad) * place.rounding()).sum())
+        steps = [step for step in STILL if abs((numeric - analytic) * step) > ROUNDINGS * rounding]
+        ends = [(step, place.along(direction, step)) for step in steps]
+        moves = [(step, float((grad * (end - place.value)).sum())) for step, end in ends if end is not None]
+        if not any(abs(move - analytic * step) <= rounding for step, move in moves):
+            return False
+    return True
+
+
 @_exemption("narrow type", 50, "fprop computes in a narrow type")
 def _narrow_type(evidence: Evidence) -> bool:
     """fprop computes in half precision: only a mismatch over long stretches counts, of 0.02 of the slopes."""
-    return evidence.point.runner.unit > HALF and not evidence.is_gross
+    return evidence.point.runner.measured.unit > HALF and not evidence.is_gross
 
 
 @_exemption("right on average", 27 * len(REACHES), "over longer steps the value moves as bprop says")
@@ -517,17 +547,27 @@ def _right_on_average(evidence: Evidence) -> bool:
     if gap < TURNS * runner.jump * weight:
         return True  # seen before: of inputs as small as its tolerance an iteration makes no jumps
     rounding = FEW * UNIT * weight * evidence.length
-    room = max(AMPLITUDE * evidence.size, AMPLITUDE * runner.size * weight, rounding)
+    room = max(AMPLITUDE * evidence.size, AMPLITUDE * runner.measured.size * weight, rounding)
     for reach in REACHES:
         missing, rough = evidence.missing(reach, gap) or (np.inf, 0.0)
         if missing <= room and (missing <= gap * reach / 4 or rough >= missing / 8):
-            runner.jump = max(runner.jump, missing / weight)
+            runner.saw_jump(missing / weight)
             return True
     for reach in REACHES if gap < TURNS * room else ():
         missing, rough = evidence.missing(reach, gap, evidence.dense) or (np.inf, 0.0)
         if missing <= room and rough >= missing / 8:
-            runner.jump = max(runner.jump, missing / weight)
+            runner.saw_jump(missing / weight)
     return gap < TURNS * runner.jump * weight
+
+
+@_exemption("only there", 120, "a mismatch of a point that is none of its neighbours'")
+def _only_there(evidence: Evidence) -> bool:
+    """A tie of all entries, or of all rows or columns, an axis of length 1, or more entries than the example has.
+
+    No input near the example is such a point. A factorisation may have no derivative there, and another value beside
+    it, so that the mismatch counts if a random neighbour shows it too, at which the value does not jump.
+    """
+    return is_degenerate(evidence.point) and not evidence.persists(continuous=True)
 
 
 @_exemption("kink", 400, "within the slopes around this kink", "kink")
@@ -544,7 +584,7 @@ def _at_kink(evidence: Evidence) -> bool:
 def _not_nearby(evidence: Evidence) -> bool:
     """A mismatch below 0.3 % of the slope that is not there at generic points nearby, as next to a kink."""
     small = evidence.excess < SMALL_MISMATCH * (abs(evidence.numeric) + abs(evidence.analytic))
-    return evidence.smooth and small and not evidence.persists
+    return evidence.smooth and small and not evidence.persists()
 
 
 @_exemption(

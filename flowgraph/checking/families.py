@@ -15,7 +15,7 @@ import numpy as np
 
 from flowgraph.box.vocabulary import Value
 from flowgraph.checking.properties import Property, keeping
-from flowgraph.checking.target import Array, Inputs, is_float_array, shown
+from flowgraph.checking.target import Array, Inputs, is_float_array, short_text
 
 Draw = Callable[[Array, np.random.Generator], Array]
 
@@ -127,7 +127,7 @@ def near(c: float) -> dict[str, Draw]:
     }
 
 
-def resampled(x: object, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+def resample(x: object, shape: tuple[int, ...], rng: np.random.Generator) -> Array:
     """An array of that shape with values in the range of the example's, so that it stays within the same domain."""
     old = np.asarray(x)
     if old.dtype.kind in "iub":
@@ -260,13 +260,13 @@ class Source:
     sizes: Sequence[int] = ()
     legal: dict[Callable[..., Any], list[Inputs]] = field(default_factory=dict)
 
-    def drawn(self, draw: Draw, chosen: Sequence[int]) -> Inputs:
+    def draw_inputs(self, draw: Draw, chosen: Sequence[int]) -> Inputs:
         """The chosen inputs drawn anew."""
-        return replaced(
+        return replace_inputs(
             self.inputs, {i: as_input(self.inputs[i], draw(np.asarray(self.inputs[i]), self.rng)) for i in chosen}
         )
 
-    def kept(self, inputs: Inputs) -> Inputs:
+    def keep_properties(self, inputs: Inputs) -> Inputs:
         """Inputs that are given the properties of the example."""
         return keeping(inputs, self.properties, self.equal)
 
@@ -276,11 +276,12 @@ class Source:
         return [i for i, x in enumerate(self.inputs) if i not in self.active and not is_float_array(x)]
 
 
-def replaced(inputs: Inputs, chosen: dict[int, Any]) -> Inputs:
+def replace_inputs(inputs: Inputs, chosen: dict[int, Any]) -> Inputs:
     """The inputs with others in some places."""
     return tuple(chosen.get(i, x) for i, x in enumerate(inputs))
 
 
+Family = Callable[[Source], Iterator[Labelled]]
 FIRST = ("one zero", "all zeros", "equal rows", "a tie", "one large")
 """What is tried directly after the example: where most mistakes show that it does not show itself."""
 
@@ -293,22 +294,22 @@ def first_values(source: Source) -> Iterator[Labelled]:
 def values(source: Source) -> Iterator[Labelled]:
     """All differentiated inputs drawn alike, then one at a time, then equal to one another."""
     if source.properties and source.broken:
-        yield "a neighbour without structure", source.drawn(beside, source.active)
+        yield "a neighbour without structure", source.draw_inputs(beside, source.active)
     yield from _of_all_inputs(source, [label for label in DRAWS if label not in FIRST])
     if len(source.active) > 1:
         for label, draw in DRAWS.items():
             for i in source.active:
-                yield f"{source.names[i]} {label}", source.kept(source.drawn(draw, (i,)))
+                yield f"{source.names[i]} {label}", source.keep_properties(source.draw_inputs(draw, (i,)))
         yield from _equal_inputs(source)
 
 
 def _of_all_inputs(source: Source, labels: Iterable[str]) -> Iterator[Labelled]:
     for label in labels:
-        drawn = source.drawn(DRAWS[label], source.active)
+        drawn = source.draw_inputs(DRAWS[label], source.active)
         if source.broken or not source.properties:
             yield label, drawn
         if source.properties:
-            yield (f"{label}, keeping what the example has" if source.broken else label), source.kept(drawn)
+            yield (f"{label}, keeping what the example has" if source.broken else label), source.keep_properties(drawn)
 
 
 def _equal_inputs(source: Source) -> Iterator[Labelled]:
@@ -321,15 +322,15 @@ def _equal_inputs(source: Source) -> Iterator[Labelled]:
         for label, share in (("equal to", 0.0), ("partly equal to", 0.5)):
             mixed = np.where(source.rng.uniform(size=other.shape) < share, other, same)
             names = f"{source.names[j]} {label} {source.names[i]}"
-            yield names, source.kept(replaced(source.inputs, {j: as_input(source.inputs[j], mixed)}))
+            yield names, source.keep_properties(replace_inputs(source.inputs, {j: as_input(source.inputs[j], mixed)}))
 
 
 def near_numbers(source: Source) -> Iterator[Labelled]:
     """Values around every number in the code, then beside each, above each, and on it."""
     for alike in zip(*(near(c).items() for c in source.constants), strict=True):
         for label, draw in alike:
-            drawn = source.drawn(draw, source.active)
-            yield label, drawn if source.broken else source.kept(drawn)
+            drawn = source.draw_inputs(draw, source.active)
+            yield label, drawn if source.broken else source.keep_properties(drawn)
 
 
 def settings(source: Source) -> Iterator[Labelled]:
@@ -337,11 +338,11 @@ def settings(source: Source) -> Iterator[Labelled]:
     rng, others = source.rng, {}
     for i in source.settings:
         others[i] = list(alternatives(source.inputs[i], source.words, rng))
-        seen = {shown(source.inputs[i])}
+        seen = {short_text(source.inputs[i])}
         for other in others[i]:
-            changed = replaced(source.inputs, {i: other})
-            changed = changed if source.broken or i not in source.properties else source.kept(changed)
-            words = shown(changed[i])
+            changed = replace_inputs(source.inputs, {i: other})
+            changed = changed if source.broken or i not in source.properties else source.keep_properties(changed)
+            words = short_text(changed[i])
             if words not in seen:
                 seen.add(words)
                 yield f"{source.names[i]} = {words}", changed
@@ -349,7 +350,10 @@ def settings(source: Source) -> Iterator[Labelled]:
     for _ in range(10 * len(source.settings) if len(several) > 1 else 0):
         i, j = (int(k) for k in rng.permutation(several)[:2])
         chosen = {k: others[k][int(rng.integers(len(others[k])))] for k in (i, j)}
-        yield ", ".join(f"{source.names[k]} = {shown(v)}" for k, v in chosen.items()), replaced(source.inputs, chosen)
+        yield (
+            ", ".join(f"{source.names[k]} = {short_text(v)}" for k, v in chosen.items()),
+            replace_inputs(source.inputs, chosen),
+        )
 
 
 def shapes(source: Source) -> Iterator[Labelled]:
@@ -361,28 +365,28 @@ def shapes(source: Source) -> Iterator[Labelled]:
         if not changed or key in seen or any(np.prod(shape, dtype=float) > LARGEST for shape in changed.values()):
             continue
         seen.add(key)
-        built = {i: resampled(inputs[i], shape, source.rng) for i, shape in changed.items()}
+        built = {i: resample(inputs[i], shape, source.rng) for i, shape in changed.items()}
         label = ", ".join(str(shape).replace(" ", "") for shape in table.values())
-        yield f"shape {label}", source.kept(replaced(inputs, built))
+        yield f"shape {label}", source.keep_properties(replace_inputs(inputs, built))
 
 
 def _tables(inputs: Inputs, sizes: Sequence[int], rng: np.random.Generator) -> Iterator[Shapes]:
     groups = axis_groups(inputs)
     for size, more in ((1, 0), (0, 2)):  # below and above the example's
         for group in groups:
-            yield _resized(inputs, {(i, axis): size or inputs[i].shape[axis] + more for i, axis in group})
+            yield _shapes_of_sizes(inputs, {(i, axis): size or inputs[i].shape[axis] + more for i, axis in group})
     yield from _ranks(inputs)
     rest = dict.fromkeys([*SIZES, *sizes])
-    yield from (_resized(inputs, dict.fromkeys(group, size)) for group in groups for size in rest)
+    yield from (_shapes_of_sizes(inputs, dict.fromkeys(group, size)) for group in groups for size in rest)
     for count in (2, 3):
         sets = list(combinations(groups, count))
         for k in rng.permutation(len(sets))[:SETS]:
             for _ in range(2):
                 drawn = [(group, int(rng.choice([1, 1, 2, 3, 4, 5, 6]))) for group in sets[k]]
-                yield _resized(inputs, {axis: size for group, size in drawn for axis in group})
+                yield _shapes_of_sizes(inputs, {axis: size for group, size in drawn for axis in group})
 
 
-def _resized(inputs: Inputs, sizes: dict[Axis, int]) -> Shapes:
+def _shapes_of_sizes(inputs: Inputs, sizes: dict[Axis, int]) -> Shapes:
     moved = dict.fromkeys(i for i, _ in sizes)
     return {i: tuple(sizes.get((i, axis), size) for axis, size in enumerate(inputs[i].shape)) for i in moved}
 
@@ -442,7 +446,7 @@ def joint(source: Source) -> Iterator[Labelled]:
                 words.append(labels[int(rng.integers(len(labels)))])
                 changed[k] = as_input(source.inputs[k], DRAWS[words[-1]](np.asarray(base[k]), rng))
             sizes = " ".join(str(np.shape(base[k])).replace(" ", "") for k in source.active)
-            yield f"{sizes}, {', '.join(words)}", source.kept(replaced(base, changed))
+            yield f"{sizes}, {', '.join(words)}", source.keep_properties(replace_inputs(base, changed))
 
 
 def _spread(source: Source) -> list[Inputs]:
@@ -475,7 +479,7 @@ class Extent(NamedTuple):
     share: float
 
 
-FAMILIES: dict[Callable[[Source], Iterator[Labelled]], Extent] = {
+FAMILIES: dict[Family, Extent] = {
     values: Extent(36, 0.4),
     near_numbers: Extent(24, 0.52),
     settings: Extent(16, 0.65),

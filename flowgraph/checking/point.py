@@ -9,11 +9,11 @@ import copy
 import hashlib
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -46,11 +46,15 @@ class Stopwatch:
         """Seconds by the clock on the wall."""
         return time.perf_counter() - self._wall
 
+    def processor(self) -> float:
+        """Seconds of the processor, which counts each thread."""
+        return time.process_time() - self._processor
+
     def seconds(self) -> float:
-        """Seconds of the processor, which counts each thread: never more than on the wall, nor much less."""
+        """Seconds of the processor as a limit counts them: never more than on the wall, nor much less."""
         wall = time.perf_counter() - self._wall
         if wall > self._next:
-            self._read = max(min(time.process_time() - self._processor, wall), wall / PATIENCE)
+            self._read = max(min(self.processor(), wall), wall / PATIENCE)
             after = self.wall()
             self._next = after + max(FRESH, SPARING * (after - wall))
         return self._read
@@ -68,27 +72,60 @@ class OutOfTime(BaseException):
     """The seconds are used up. No Exception, since whatever the code under test raises is caught as one."""
 
 
-class Runner:
-    """Runs one target. `budget` bounds the calls of fprop, `seconds` is the safety net of a slow one."""
+UNIT = 2.0**-53  # rounding of float64
 
-    def __init__(self, target: Target, budget: int, seconds: float) -> None:
+Tangent: TypeAlias = Callable[[Array, Array], Array]  # of an input and a direction: the part within its structure
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured at the example before anything is compared: bars, directions and exemptions follow from it.
+
+    Parameters
+    ----------
+    slope : float, default 0.0
+        The largest at the example; 0, as below, where nothing has been measured.
+    size : float, default 0.0
+        Of the largest output there.
+    unit : float
+        Rounding of the type that fprop computes in, whatever type it returns.
+    answers : float
+        Rounding of the type that bprop computes in.
+    precision : float, default 0.0
+        Of the gradients, relative to each of them; 0 where it is not known.
+    tangents : mapping of int to function
+        Directions within the structure of an input, of those that fprop refuses to leave.
+    """
+
+    slope: float = 0.0
+    size: float = 0.0
+    unit: float = UNIT
+    answers: float = UNIT
+    precision: float = 0.0
+    tangents: Mapping[int, Tangent] = field(default_factory=dict)
+
+
+class Runner:
+    """Runs one target. `budget` bounds the calls of fprop, `seconds` is the safety net of a slow one.
+
+    A mismatch below `digits` of a slope is a warning.
+    """
+
+    def __init__(self, target: Target, budget: int, seconds: float, digits: float = 0.0) -> None:
         self.target = target
-        self._bprop = _recorded(target.name, target.bprop)
+        self._bprop = _record_calls(target.name, target.bprop)
         self.budget = budget
         self.most_calls: float = budget
         self.evaluations = 0
+        self.settling = 0  # those among them that looked at what looks wrong, which the budget does not count
         self.bprop_calls = 0
         self.watch = Stopwatch()
         self.seconds = seconds
         self.deadline = LATE * seconds
         self.shields = False  # give copies, where fprop or bprop is known to write into its arguments
-        self.unit = 2.0**-53  # of the type that fprop computes in, whatever type it returns
-        self.answers = UNIT  # of the type that bprop rounds to
-        self.digits = 0.0  # of a slope: less is a warning
-        self.slope = 0.0  # the largest at the example
-        self.size = 0.0  # of the largest output there
+        self.digits = digits
         self.jump = 0.0  # the largest of the value that has been seen
-        self.tangents: dict[int, Callable[[Array, Array], Array]] = {}
+        self.measured = Measured()
         self._copies_inputs = any(isinstance(value, RANDOM_SOURCES) for value in target.inputs)
         functions = (target.fprop, target.bprop, *target.code)
         self._states = random_states(functions, lambda: _call(target.fprop, *copy.deepcopy(target.inputs)))
@@ -113,22 +150,38 @@ class Runner:
         """Whether fprop uses a random state, so that its draws must be kept for bprop."""
         return bool(self._states)
 
-    def elapsed(self) -> float:
+    def elapsed_seconds(self) -> float:
         """Seconds of the processor since the start."""
         return self.watch.seconds()
 
-    def used(self) -> float:
+    def share_used(self) -> float:
         """The share of the budget that is spent."""
-        return max(self.evaluations / self.budget, self.elapsed() / self.seconds)
+        return max((self.evaluations - self.settling) / self.budget, self.elapsed_seconds() / self.seconds)
+
+    @contextmanager
+    def settles(self, seconds: float) -> Iterator[None]:
+        """With so many seconds more, and without an end by calls: what looks wrong is looked at, whatever is left."""
+        began, deadline, most_calls = self.evaluations, self.deadline, self.most_calls
+        self.deadline, self.most_calls = deadline + seconds, float("inf")
+        try:
+            yield
+        finally:
+            spent = self.evaluations - began
+            self.deadline, self.most_calls = deadline, most_calls + spent
+            self.settling += spent
+
+    def saw_jump(self, size: float) -> None:
+        """The value jumps by so much somewhere, as of an iteration that takes one turn more."""
+        self.jump = max(self.jump, size)
 
     def in_time(self) -> None:
         """End the examination at its deadline, a safeguard for phases that do not check the time themselves."""
-        if self.elapsed() > self.deadline:
+        if self.elapsed_seconds() > self.deadline:
             raise OutOfTime
 
     def explain_for(self, seconds: float) -> None:
         """What was found is explained in seconds of its own."""
-        self.deadline, self.most_calls = self.elapsed() + seconds, float("inf")
+        self.deadline, self.most_calls = self.elapsed_seconds() + seconds, float("inf")
 
     def fprop(self, inputs: Inputs) -> Value:
         """One evaluation, counted, with the random state of the first; the examination ends where calls are used up."""
@@ -178,7 +231,7 @@ def _call(function: Callable[..., Any], *arguments: Any) -> Any:
         raise Exited(f"SystemExit({error.code!r})") from error
 
 
-def _recorded(name: str, bprop: Callable[..., Any]) -> Callable[..., Any]:
+def _record_calls(name: str, bprop: Callable[..., Any]) -> Callable[..., Any]:
     """The same function; in `flowgraph mutate`, which tells equal mutants by it, each call writes its answer down."""
     place = os.environ.get(ANSWERS)
     if not place:
@@ -256,7 +309,6 @@ def generator(seed: int) -> np.random.Generator:
     return np.random.default_rng([OWN, seed])
 
 
-UNIT = 2.0**-53  # rounding of float64
 NARROW = 1e-10  # the unit of a type in which steps that tell kinks apart say nothing
 HALF = 1e-4  # a unit of half precision is larger
 MANY_OUTPUTS = 4096  # beyond, a table of slopes at forty steps fills more than a megabyte
@@ -308,7 +360,7 @@ class Point:
         """The part of a flat value that is compared."""
         return flat if self.projection is None else self.projection @ flat
 
-    def moved(self, direction: Direction, h: float) -> Inputs:
+    def move_along(self, direction: Direction, h: float) -> Inputs:
         """The inputs at x + h d."""
         inputs = list(self.inputs)
         for i, d in direction.items():
@@ -316,7 +368,7 @@ class Point:
             inputs[i] = float(x + h * float(d)) if type(x) is float else x + h * d
         return tuple(inputs)
 
-    def changed(self, change: Callable[[int, Array], Any], chosen: Sequence[int] | None = None) -> Inputs:
+    def change_inputs(self, change: Callable[[int, Array], Any], chosen: Sequence[int] | None = None) -> Inputs:
         """The inputs with `change(i, x)` for each differentiated one, or those that are chosen; a float stays one."""
         inputs = list(self.inputs)
         for i in self.active if chosen is None else chosen:
@@ -336,7 +388,7 @@ class Point:
     def along(self, direction: Direction, h: float) -> Array | None:
         """F(x + h d), None where that is outside the domain."""
         try:
-            flat = flatten(self.runner.legal(self.moved(direction, h)))
+            flat = flatten(self.runner.legal(self.move_along(direction, h)))
         except Illegal:
             return None
         return self.of_this_form(flat)
@@ -356,7 +408,7 @@ class Point:
     def rounding(self) -> Array:
         """What rounding does to F if it is computed well: a few units in the last place."""
         size = np.abs(self.value)
-        return np.asarray(4 * self.runner.unit * (size + 1e-3 * (size.max() if size.size else 0.0)) + 1e-300)
+        return np.asarray(4 * self.runner.measured.unit * (size + 1e-3 * (size.max() if size.size else 0.0)) + 1e-300)
 
     def slopes(self, direction: Direction, depth: int = 4) -> Slopes | None:
         """The slopes of the value along a direction, by more steps where not both sides are legal."""
@@ -442,7 +494,7 @@ def random_direction(point: Point, i: int, rng: np.random.Generator) -> Array:
 
 def within(point: Point, i: int, d: Array) -> Array:
     """A direction that stays within the structure that fprop insists on."""
-    tangent = point.runner.tangents.get(i)
+    tangent = point.runner.measured.tangents.get(i)
     return d if tangent is None or d.ndim == 0 else tangent(np.asarray(point.inputs[i]), d)
 
 

@@ -19,7 +19,7 @@ FEW = 4  # elements: that so many have a sign, or an order, in common happens on
 
 @dataclass(frozen=True)
 class Property:
-    """A property of an array. `made` makes an array of any shape have it, `tangent` keeps a direction within it.
+    """A property of an array. `impose_on` makes an array of any shape have it, `tangent` keeps a direction within it.
 
     Those that are `lasting` no array has by accident: what is wrong without them alone is never a failure.
     """
@@ -34,7 +34,7 @@ class Property:
         """Whether the array has the property."""
         return bool(x.size and self.test(x))
 
-    def made(self, x: Any) -> Any:
+    def impose_on(self, x: Any) -> Any:
         """The array with the property; an empty one as it is, a number as a number."""
         array = np.asarray(x)
         if not array.size:
@@ -64,7 +64,7 @@ def _symmetric(x: Array) -> bool:
     return _square(x) and np.allclose(x, x.mT, rtol=1e-9, atol=1e-12)
 
 
-def _symmetrised(x: Array) -> Array:
+def _symmetrise(x: Array) -> Array:
     return np.asarray((x + x.mT) / 2) if _square(x) else x
 
 
@@ -83,9 +83,9 @@ STRUCTURES = (
         "is symmetric positive definite",
         lambda x: _symmetric(x) and bool(np.linalg.eigvalsh(x).min() > 0),
         made_positive_definite,
-        lambda x, d: _symmetrised(d),
+        lambda x, d: _symmetrise(d),
     ),
-    Property("is symmetric", _symmetric, _symmetrised, lambda x, d: _symmetrised(d)),
+    Property("is symmetric", _symmetric, _symmetrise, lambda x, d: _symmetrise(d)),
     Property(
         "is sorted",  # three numbers are so by accident, four one time in 24
         lambda x: bool(x.ndim and x.shape[-1] >= FEW and np.all(np.diff(x, axis=-1) > 0)),
@@ -127,8 +127,9 @@ def _of_two(name: str, low: int, high: int) -> Property:
 
 
 TWO_VALUED = (_of_two("has the entries 0 and 1 alone", 0, 1), _of_two("has the entries -1 and 1 alone", -1, 1))
+POSITIVE = Property("is positive", lambda x: bool(x.min() > 0), lambda x: np.abs(x) + 1e-3 * (x == 0), lasting=False)
 SIGNS = (
-    Property("is positive", lambda x: bool(x.min() > 0), lambda x: np.abs(x) + 1e-3 * (x == 0), lasting=False),
+    POSITIVE,
     Property("is negative", lambda x: bool(x.max() < 0), lambda x: -np.abs(x) - 1e-3 * (x == 0), lasting=False),
     Property("is nowhere negative", lambda x: bool(x.min() >= 0), np.abs, lasting=False),
 )
@@ -189,7 +190,7 @@ def equal_inputs(inputs: Inputs, chosen: tuple[int, ...]) -> dict[int, int]:
 
 def keeping(inputs: Inputs, properties: Mapping[int, Property], equal: Mapping[int, int]) -> Inputs:
     """Inputs that are given the properties, and that are equal where those of the example are."""
-    made = [properties[i].made(x) if i in properties else x for i, x in enumerate(inputs)]
+    made = [properties[i].impose_on(x) if i in properties else x for i, x in enumerate(inputs)]
     for j, i in equal.items():
         made[j] = np.array(made[i]) if np.shape(made[i]) == np.shape(made[j]) else made[j]
     return tuple(made)

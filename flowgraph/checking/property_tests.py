@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from types import FunctionType
 from typing import Any
 
 import numpy as np
@@ -13,13 +15,13 @@ from flowgraph.box import Box
 from flowgraph.box.vocabulary import Interval
 from flowgraph.checking import strategies
 from flowgraph.checking.cases import Case
-from flowgraph.checking.check_target import examined, shielded
+from flowgraph.checking.check_target import examine_target, shield_state
 from flowgraph.checking.contract import second_order
 from flowgraph.checking.describe import report_of
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.frameworks.check_framework import ADAPTERS, FrameworkName, framework_code, in_words_of
 from flowgraph.checking.properties import property_of
-from flowgraph.checking.report import GradientError, Report, nothing, with_failures
+from flowgraph.checking.report import Allowed, GradientError, Report, doubts_of, nothing, with_failures
 from flowgraph.checking.strategies import hypothesis, st
 from flowgraph.checking.target import Target
 from flowgraph.checking.targets import BoxCalls, box_target, differentiable, gradient_target
@@ -35,6 +37,7 @@ def property_test(
     valid: Callable[..., Any] | None = None,
     names: Sequence[str] | None = None,
     framework: FrameworkName | None = None,
+    allow: Allowed = (),
     **keywords: Any,
 ) -> Callable[[Callable[..., Any]], Any]:
     """Make a test of a function: the gradients of the target are checked on cases that Hypothesis draws.
@@ -62,6 +65,9 @@ def property_test(
         Of the children of a box class.
     valid, names, framework
         As in `fg.check`.
+    allow
+        Doubts that are taken as they are, as in `Report.raise_for_failure`. A case at which nothing can be compared is
+        undecided, and rejected, so that Hypothesis fails a test that has hardly any other; ("undecided",) counts it.
 
     Returns
     -------
@@ -81,23 +87,24 @@ def property_test(
     >>> fg.property_test(fg.Softmax)(lambda case: None).__name__
     '<lambda>'
     """
+    doubts = doubts_of(allow)
     if isinstance(target, type) and issubclass(target, Box):
         given = [bprop, valid, names, framework, *inputs, *keywords]
         if any(option is not None for option in given):
             raise UsageError(
                 f"property_test: {target.__name__} is a box class, whose cases are drawn from its declarations; it "
-                "takes order= and dtypes= alone"
+                "takes order=, dtypes= and allow= alone"
             )
-        return make_property_test(target.__name__, strategies.cases(target, dtypes), order)
+        return make_property_test(target.__name__, strategies.cases(target, dtypes), order, doubts)
     if not callable(target):
         raise UsageError(
             f"property_test: found {type(target).__name__}, needs a box class, or a function with its arguments"
         )
     made, say = _target(target, inputs, keywords, bprop, valid, names, framework)
-    return make_property_test(made.name, drawn(made, say), order)
+    return make_property_test(made.name, draw_cases(made, say), order, doubts)
 
 
-def drawn(target: Target, say: Callable[[Report], Report]) -> Any:
+def draw_cases(target: Target, say: Callable[[Report], Report]) -> Any:
     """A strategy for cases of a target: its example with other values of the differentiated inputs."""
     parts = [_values(x) if i in target.differentiated else st().just(x) for i, x in enumerate(target.inputs)]
     return st().tuples(*parts).map(lambda inputs: Drawn(replace(target, inputs=inputs), say))
@@ -109,7 +116,7 @@ def _values(example: Any) -> Any:
     domain = Interval(0.0, 1.0, open=True) if x.size and x.min() > 0 and x.max() < 1 else Interval()
     numbers = strategies.floats(domain) if type(example) is float else strategies.arrays(x.shape, np.float64, domain)
     kept = property_of(example, signed=True)
-    return numbers if kept is None else numbers.map(kept.made)
+    return numbers if kept is None else numbers.map(kept.impose_on)
 
 
 def _target(
@@ -161,8 +168,10 @@ class Drawn:
         return f"{self.target.name}({', '.join(f'{name}={x!r}' for name, x in self.inputs.items())})"
 
 
-def make_property_test(name: str, cases: Any, order: int) -> Callable[[Callable[..., Any]], Any]:
-    """A decorator for a function of a case, or of nothing."""
+def make_property_test(
+    name: str, cases: Any, order: int, doubts: frozenset[str] = frozenset()
+) -> Callable[[Callable[..., Any]], Any]:
+    """A decorator for a function of a case, or of nothing; `doubts` are verdicts that count as a pass."""
 
     def decorate(function: Callable[..., Any]) -> Any:
         parameters = list(inspect.signature(function).parameters)
@@ -173,30 +182,60 @@ def make_property_test(name: str, cases: Any, order: int) -> Callable[[Callable[
                 f".inputs, .value), or none"
             )
 
-        def test(case: Case | Drawn) -> None:
+        def check_case(case: Case | Drawn) -> None:
             __tracebackhide__ = True  # pytest then shows the test of the user and the error alone, as in those below
-            with shielded():
+            with shield_state():
                 if isinstance(case, Drawn):
-                    _examine(case.target, case.say, order)
+                    _examine(case.target, case.say, order, "undecided" in doubts)
                 else:
-                    check_drawn(case, order)
+                    check_drawn(case, order, "undecided" in doubts)
             function(*((case,) if parameters else ()))
 
-        test.__name__, test.__qualname__ = function.__name__, function.__qualname__
-        test.__module__, test.__doc__ = function.__module__, function.__doc__
-        if inspect.isfunction(function):  # Hypothesis shows the test at this place, which is that of the user's
-            own = function.__code__
-            test.__code__ = test.__code__.replace(co_filename=own.co_filename, co_firstlineno=own.co_firstlineno)
-        made = hypothesis().given(cases)(test)
-        # Some cases take many times longer than others, which is no flaw of the box. `@settings` above replaces this;
-        # given as a decorator here, it would refuse another one. The phase "explain" tries further cases to say which
-        # parts of a failing one may vary, and takes ten times as long as the rest; the report explains the failure.
-        phase = hypothesis().Phase
-        phases = [phase.explicit, phase.reuse, phase.generate, phase.target, phase.shrink]
-        made._hypothesis_internal_use_settings = hypothesis().settings(deadline=None, phases=phases)
-        return made
+        with _settings_of_tests():
+            test = hypothesis().given(cases)(function if parameters else _with_parameter(function))
+        test.hypothesis.inner_test = _called_as(function, check_case)
+        return test
 
     return decorate
+
+
+def _with_parameter(function: Callable[..., Any]) -> Any:
+    """A function of a case in place of one of nothing, for Hypothesis to read its name and where it is written."""
+    shown: Any = FunctionType(function.__code__, function.__globals__, function.__name__, None, function.__closure__)
+    shown.__signature__ = inspect.Signature([inspect.Parameter("case", inspect.Parameter.POSITIONAL_OR_KEYWORD)])
+    return _called_as(function, shown)
+
+
+def _called_as(function: Callable[..., Any], shown: Any) -> Any:
+    """The second function under the name of the first."""
+    shown.__name__, shown.__qualname__ = function.__name__, function.__qualname__
+    shown.__module__, shown.__doc__ = function.__module__, function.__doc__
+    return shown
+
+
+@contextmanager
+def _settings_of_tests() -> Iterator[None]:
+    """What the tests that are made meanwhile have as their settings, unless `@settings` above them says another thing.
+
+    They are those of the user's profile, without a deadline, since some cases take many times longer than others, which
+    is no flaw of the box, and without the phase "explain": it tries further cases to say which parts of a failing one
+    may vary, which the report says in other words.
+    """
+    settings = hypothesis().settings
+    if hypothesis().currently_in_test_context():  # whose settings are not those of the profile
+        yield
+        return
+    profile = settings.get_current_profile_name()
+    phases = [phase for phase in settings.default.phases if phase is not hypothesis().Phase.explain]
+    settings.register_profile(_PROFILE, settings.default, deadline=None, phases=phases)
+    settings.load_profile(_PROFILE)
+    try:
+        yield
+    finally:
+        settings.load_profile(profile)
+
+
+_PROFILE = "flowgraph"
 
 
 class DrawnError(GradientError):
@@ -210,44 +249,54 @@ class DrawnError(GradientError):
 
     def __str__(self) -> str:
         if not self._text:
-            with shielded():
+            with shield_state():
                 self._text = str(self.say(report_of(self.examination, 0)))
         return self._text
 
 
-def check_drawn(case: Case, order: int) -> None:
+def check_drawn(case: Case, order: int, undecided: bool = False) -> None:
     """A case at its own values: raises where a gradient is wrong; a case that says nothing is rejected."""
     __tracebackhide__ = True
     target, calls = box_target(case, vary=False)
     if not differentiable(case):
         calls.fprop(*target.inputs)
     else:
-        _examine(target)
+        _examine(target, undecided=undecided)
         _right_form(target, case, calls)
     if order > 1 and differentiable(case):
         second = gradient_target(target, calls)
         if isinstance(second, Target):
-            _examine(second)
+            _examine(second, undecided=True)  # which is known of the first order
     if calls.findings:
         raise GradientError(str(with_failures(nothing(target.name, f"on {case}", 0), calls.findings.values())))
 
 
-def _examine(target: Target, say: Callable[[Report], Report] = lambda report: report, order: int = 1) -> None:
-    """A target at its own arguments: raises where a gradient is wrong; a case that says nothing is rejected."""
+def _examine(
+    target: Target,
+    say: Callable[[Report], Report] = lambda report: report,
+    order: int = 1,
+    undecided: bool = False,
+) -> None:
+    """A target at its own arguments: raises where a gradient is wrong; a case that says nothing is rejected.
+
+    Such is one whose value is not finite, or at which nothing can be compared, unless that may be `undecided`.
+    """
     __tracebackhide__ = True
     try:
-        examination = examined(target, 1, 0, test_cases=False)
+        examination = examine_target(target, 1, 0, test_cases=False)
         if order > 1 and not examination.wrong:
             second_order(examination)
     except ValueError:  # not finite in float64
         hypothesis().reject()
     if examination.wrong or (examination.inner is not None and examination.inner.wrong):
         raise DrawnError(examination, say)
+    if not undecided and not examination.tally.comparisons and any(map(np.size, target.inputs)):
+        hypothesis().reject()
 
 
 def _right_form(target: Target, case: Case, calls: BoxCalls) -> None:
     """In the dtypes of the case itself, float32 too: a gradient of the shape and dtype of each child."""
-    with shielded():
+    with shield_state():
         value = calls.fprop(*target.inputs)
         ones = tuple(np.ones_like(part) for part in (value if isinstance(value, tuple) else (value,)))
         grads = calls.bprop(ones if isinstance(value, tuple) else ones[0], value, *target.inputs)

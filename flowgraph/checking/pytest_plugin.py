@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from flowgraph.checking.check import NEEDED, checked, is_checkable, load, place_of, targets_of
 from flowgraph.checking.check import check as fg_check
-from flowgraph.checking.report import GradientError
+from flowgraph.checking.examples import NEEDED, check_example, is_checkable, load, place_of, targets_of
+from flowgraph.checking.report import DOUBTS, Allowed, GradientError
 from flowgraph.errors import FlowgraphError
 
 
@@ -36,26 +36,34 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=1,
         help="2 checks the second derivatives too (default: 1)",
     )
+    group.addoption(
+        "--check-boxes-allow",
+        action="append",
+        choices=tuple(DOUBTS),
+        default=[],
+        help="a doubt that skips a test in place of failing it; may be given several times",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
     """Add a test for every box class and example; first, so that -k and --deselect see them."""
     for module in config.getoption("check_boxes"):
-        items += items_of(session, module, config.getoption("check_boxes_order"))
+        items += items_of(session, module, config.getoption("check_boxes_order"), config.getoption("check_boxes_allow"))
 
 
 @pytest.fixture
 def check_gradients() -> Callable[..., Any]:
-    """`check_gradients(target, ...)`: fg.check with the same arguments; fails the test with the report.
+    """`check_gradients(target, ...)`: fg.check with the same arguments; fails the test, with the report, if no pass.
 
-    The report is returned, for more to be said of it: `assert check_gradients(MyBox).resolution < 1e-8`.
+    `allow=` names doubts that do not fail it, as `Report.raise_for_failure` takes them. The report is returned, for
+    more to be said of it: `assert check_gradients(MyBox).resolution < 1e-8`.
     """
 
-    def check(target: object, *inputs: Any, **keywords: Any) -> Any:
+    def check(target: object, *inputs: Any, allow: Allowed = (), **keywords: Any) -> Any:
         __tracebackhide__ = True
         report = fg_check(target, *inputs, **keywords)
-        report.raise_for_failure()
+        report.raise_for_failure(allow=allow)
         return report
 
     return check
@@ -72,15 +80,16 @@ class BoxModule(pytest.Collector):
 class TargetItem(pytest.Item):
     """The test of one box class, or of one example."""
 
-    def __init__(self, *, target: Any, order: int, **keywords: Any) -> None:
+    def __init__(self, *, target: Any, order: int, allow: Allowed, **keywords: Any) -> None:
         super().__init__(**keywords)
         self.target = target
         self.order = order
+        self.allow = allow
 
     def runtest(self) -> None:
-        """fg.check of the target."""
-        report = checked(self.target, order=self.order)
-        report.raise_for_failure()
+        """fg.check of the target; a doubt that is allowed skips the test."""
+        report = check_example(self.target, order=self.order)
+        report.raise_for_failure(allow=self.allow)
         if not report.passed:
             pytest.skip(str(report))
 
@@ -96,12 +105,12 @@ class TargetItem(pytest.Item):
         return (self.path, None, self.name) if place is None else (place[0] or self.path, place[1], self.name)
 
 
-def items_of(session: pytest.Session, place: str, order: int) -> list[pytest.Item]:
+def items_of(session: pytest.Session, place: str, order: int, allow: Allowed) -> list[pytest.Item]:
     """One test for every target of a module, a package with all its modules, or a file; or for one, MODULE:NAME."""
     where, _, name = place.rpartition(":") if ":" in place[2:] else (place, "", "")  # C:\\boxes.py has no name
     targets: dict[str, Any] = {}
     if name:
-        targets = {name: _named(next(_modules(where)), name, place)}
+        targets = {name: _object_of_name(next(_modules(where)), name, place)}
     else:
         for module in _modules(place):
             own = targets_of(module).items()
@@ -111,10 +120,11 @@ def items_of(session: pytest.Session, place: str, order: int) -> list[pytest.Ite
             f"--check-boxes={place}: found no Box subclass there, and no example of a function; needs {NEEDED}"
         )
     parent = BoxModule.from_parent(session, name=place, nodeid=place)
-    return [TargetItem.from_parent(parent, name=key, target=target, order=order) for key, target in targets.items()]
+    asked = {"order": order, "allow": allow}
+    return [TargetItem.from_parent(parent, name=key, target=target, **asked) for key, target in targets.items()]
 
 
-def _named(module: ModuleType, name: str, place: str) -> Any:
+def _object_of_name(module: ModuleType, name: str, place: str) -> Any:
     """The object of this name in a module; a function without parameters is called for it."""
     target: Any = module
     for part in name.split("."):

@@ -17,7 +17,7 @@ from flowgraph.box import Box, Elementwise, registry
 from flowgraph.box.vocabulary import Value
 from flowgraph.checking.compare import Suspicion
 from flowgraph.checking.point import Point, flatten, unflatten
-from flowgraph.checking.target import Shown, Target
+from flowgraph.checking.target import Shown, Target, attribute, code_of, name_of
 from flowgraph.shapes.spec import Spec
 
 MOST_ELEMENTS = 200  # of an array that is printed: a screen of numbers
@@ -47,7 +47,7 @@ def reproducing_code(
     lines += [
         f"output = fprop({_arguments(target, names)})",
         f"grad = {_grad_text(point, suspicion)}",
-        f"gradients = bprop(grad, output, {_arguments(target, names, taken=getattr(target.bprop, 'taken', None))})",
+        f"gradients = bprop(grad, output, {_arguments(target, names, taken=_names_taken(target.bprop))})",
     ]
     if child is None or suspicion.grad is None:
         lines.append("print(gradients)")
@@ -57,6 +57,12 @@ def reproducing_code(
     if suspicion.kind == "value" and index is not None:
         lines += _numeric(target, names, point, child, index)
     return "\n".join(lines)
+
+
+def _names_taken(bprop: object) -> frozenset[str] | None:
+    """The names by which a bprop takes settings, if it is one that is given them."""
+    taken = attribute(bprop, "taken")
+    return taken if type(taken) is frozenset else None
 
 
 def _numeric(target: Target, names: list[str], point: Point, child: int, index: tuple[int, ...]) -> list[str]:
@@ -114,12 +120,12 @@ def _identifiers(names: tuple[str, ...]) -> list[str]:
     return identifiers
 
 
-def written(name: str, arguments: str, body: Sequence[str]) -> tuple[str, ...]:
+def function_lines(name: str, arguments: str, body: Sequence[str]) -> tuple[str, ...]:
     """A function of these arguments by the lines of its body."""
     return ("", f"def {name}({arguments}):", *(f"    {line}" for line in body))
 
 
-def traced(arguments: str, graph_of: Sequence[str]) -> tuple[str, ...]:
+def lines_of_graph(arguments: str, graph_of: Sequence[str]) -> tuple[str, ...]:
     """The function that builds a graph and its leaves, and the bprop of that graph."""
     bprop = [
         f"graph, leaves = graph_of({arguments})",
@@ -128,7 +134,10 @@ def traced(arguments: str, graph_of: Sequence[str]) -> tuple[str, ...]:
         "own = [isinstance(x, fg.Parameter) for x in leaves]",
         "return [(grads[x] if x in grads else np.zeros(x.shape)) if k else None for x, k in zip(leaves, own)]",
     ]
-    return (*written("graph_of", arguments, graph_of), *written("bprop", f"grad, output, {arguments}", bprop))
+    return (
+        *function_lines("graph_of", arguments, graph_of),
+        *function_lines("bprop", f"grad, output, {arguments}", bprop),
+    )
 
 
 def function_definition(function: Callable[..., Any], differentiated: Sequence[int]) -> tuple[str, ...]:
@@ -139,7 +148,7 @@ def function_definition(function: Callable[..., Any], differentiated: Sequence[i
         "return fg.Graph(*(found if isinstance(found, tuple | list) else [found])), leaves",
     ]
     arguments = "*inputs, **settings"
-    return ("import flowgraph as fg", *definition_of("fprop", function), *traced(arguments, graph_of))
+    return ("import flowgraph as fg", *definition_of("fprop", function), *lines_of_graph(arguments, graph_of))
 
 
 def graph_definition(forward: str, names: Sequence[str], fed: Sequence[str], first: bool) -> tuple[str, ...]:
@@ -152,8 +161,8 @@ def graph_definition(forward: str, names: Sequence[str], fed: Sequence[str], fir
     return (
         f"# graph is your graph; feeds are its inputs by name{beside}",
         f"names = {list(names)}",
-        *written("fprop", "*values", [f"return {forward}.outputs{'[0]' if first else ''}"]),
-        *written("bprop", "grad, output, *values", bprop),
+        *function_lines("fprop", "*values", [f"return {forward}.outputs{'[0]' if first else ''}"]),
+        *function_lines("bprop", "grad, output, *values", bprop),
     )
 
 
@@ -169,8 +178,8 @@ def box_definition(
         graph = "fg.Graph(*box)" if len(outputs) > 1 else "fg.Graph(box)"
         run = f"grads = {graph}.fprop().bprop(grad, wrt=box.children, unused='zeros')"
         bprop = [f"box = {box}", run, "return [grads[c] for c in box.children]"]
-    fprop = written("fprop", arguments, [f"return {box}.fprop({given})"])
-    return (*import_of(cls), *fprop, *written("bprop", f"grad, output, {arguments}", bprop))
+    fprop = function_lines("fprop", arguments, [f"return {box}.fprop({given})"])
+    return (*import_of(cls), *fprop, *function_lines("bprop", f"grad, output, {arguments}", bprop))
 
 
 def gradient_definition(
@@ -190,7 +199,7 @@ def gradient_definition(
         f"return fg.Graph(*{gradients}), leaves",
     ]
     fprop = [f"return graph_of({arguments})[0].fprop().outputs{'' if len(wanted) > 1 else '[0]'}"]
-    return (*import_of(cls), *written("fprop", arguments, fprop), *traced(arguments, graph_of))
+    return (*import_of(cls), *function_lines("fprop", arguments, fprop), *lines_of_graph(arguments, graph_of))
 
 
 def import_of(cls: type[Box]) -> tuple[str, ...]:
@@ -217,16 +226,17 @@ def import_lines(module: str, qualname: str, name: str) -> list[str]:
 
 def definition_of(name: str, function: Callable[..., Any]) -> list[str]:
     """An import where one works, the source where it stands alone, a comment otherwise."""
-    named = getattr(function, "fun", function)  # of a primitive of autograd, which has no name of its own
-    module, qualname = getattr(named, "__module__", None), getattr(named, "__qualname__", "")
-    imported = getattr(sys.modules.get(module or ""), qualname, None) if module not in (None, "__main__") else None
-    if imported is function:
-        return import_lines(str(module), qualname, name)
-    inner = getattr(function, "__code__", None)
+    named = attribute(function, "fun") or function  # of a primitive of autograd, which has no name of its own
+    module, qualname = attribute(named, "__module__"), attribute(named, "__qualname__")
+    qualname = qualname if type(qualname) is str else name_of(function)
+    known = type(module) is str and module != "__main__"
+    if known and attribute(sys.modules.get(module), qualname) is function:
+        return import_lines(module, qualname, name)
+    inner = code_of(function)
     if inner is not None and not inner.co_freevars and qualname.rpartition(".")[2].isidentifier():
         try:
             source = textwrap.dedent(inspect.getsource(function)).rstrip()
-        except (OSError, TypeError):
+        except Exception:  # of what is no file, or says that it is of another one
             source = ""
         if source.startswith("def "):
             own = inner.co_name

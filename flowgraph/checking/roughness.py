@@ -9,7 +9,7 @@ from math import comb
 import numpy as np
 
 from flowgraph.checking.compare import FormFault, ask
-from flowgraph.checking.difference import Stencil
+from flowgraph.checking.difference import Slopes, Stencil
 from flowgraph.checking.point import (
     NARROW,
     NOT_FINITE,
@@ -37,11 +37,11 @@ HAS_LONGDOUBLE = np.finfo(np.longdouble).eps < 1e-18
 def measured_noise(point: Point, direction: Direction) -> Array:
     """Per output, the size of the rounding inside fprop; measured once."""
     if id(direction) not in point.noises:
-        point.noises[id(direction)] = (direction, _measured(point, direction))
+        point.noises[id(direction)] = (direction, _measure_differences(point, direction))
     return point.noises[id(direction)][1]
 
 
-def _measured(point: Point, direction: Direction) -> Array:
+def _measure_differences(point: Point, direction: Direction) -> Array:
     """Differences of high order on fine grids.
 
     sigma² = (k!)² / (2k)! · mean (difference of order k)²
@@ -93,7 +93,7 @@ def overflows_on_the_way(runner: Runner, inputs: Inputs, active: tuple[int, ...]
     return carried and all(bool(np.all(np.abs(part) < np.finfo(np.float64).max)) for part in outputs)
 
 
-def widened(point: Point) -> Point | None:
+def widen_point(point: Point) -> Point | None:
     """The point in long double; None where this machine or fprop does not carry it through."""
     if not HAS_LONGDOUBLE:
         return None
@@ -120,14 +120,14 @@ def disagrees(point: Point, wide: Point) -> bool:
     return bool(np.any(difference > 1e-7 * scale))
 
 
-def jittered(point: Point, rng: np.random.Generator, relative: float) -> Point | None:
+def jitter_point(point: Point, rng: np.random.Generator, relative: float) -> Point | None:
     """The point with each element moved by a few times as much."""
 
-    def moved(_: int, x: Array) -> Array:
+    def move_elements(_: int, x: Array) -> Array:
         factor = 1.0 + relative * rng.uniform(1, 4, x.shape) * rng.choice([-1.0, 1.0], x.shape)
         return np.asarray(x * np.asarray(factor, dtype=x.dtype))
 
-    return point.beside(point.changed(moved))
+    return point.beside(point.change_inputs(move_elements))
 
 
 def usual_size(point: Point) -> float:
@@ -135,7 +135,7 @@ def usual_size(point: Point) -> float:
     rng = generator(0)
     sizes = [float(np.abs(point.value).max(initial=0.0))]
     for factor, shift in ((0.1, 0.0), (-1.0, 0.0), (0.0, 0.0), (0.0, 1.0)):
-        other = point.beside(point.changed(partial(_otherwise, rng, factor, shift)))
+        other = point.beside(point.change_inputs(partial(_otherwise, rng, factor, shift)))
         sizes += [] if other is None else [float(np.abs(other.value).max(initial=0.0))]
     return max(sizes)
 
@@ -161,7 +161,7 @@ def analytic_roughness(
     for spacing in spacings:
         slopes = []
         for k in range(1, GRID + 1):
-            near = point.beside(point.moved(ray, k * spacing))
+            near = point.beside(point.move_along(ray, k * spacing))
             gradients = None if near is None else ask(near, rounded_otherwise(grad, rng, 2 * UNIT))[0]
             if gradients is None:
                 break
@@ -178,6 +178,7 @@ SPAN = 1e-2  # of a neighbour's stencil, against its distance from the point: it
 NODES = 41  # on the way to a point: of what falls without end near its singularity, the slope changes most beside it
 HALVINGS = 30  # of a stretch between two nodes, to 1e-10 of the way
 PAST = (1.1, 1.0, 0.3, 0.1, 0.03)  # times the way to a point, which may lie at the guard itself, or far beyond it
+BESIDE_NODE = 2  # stretches: where the value stops behind a node, the slope may change more before that node
 CLIFFS = 2  # that are looked at: a jump elsewhere may be higher
 STEEP = 100.0  # times: what is as steep there is a singularity that is cut off, and no bend of the function
 CLOSER = (1e-3, 1e-5, 1e-7, 1e-9)  # of the way: wider than what HALVINGS leave
@@ -201,12 +202,12 @@ def neighbour_slopes(
             else:
                 offsets[i] = scales * rng.normal(size=scales.shape)
         rows.append(_slope_beside(point, offsets, direction, distance))
-    return _stacked(point, rows)
+    return _stack_rows(point, rows)
 
 
 def _distances(point: Point) -> tuple[float, float, float]:
     """How far neighbours are, coarse and fine, and how far their stencils reach in units of that."""
-    return (COARSE, FINE, SPAN) if point.runner.unit <= NARROW else (NARROW_COARSE, NARROW_FINE, NARROW_SPAN)
+    return (COARSE, FINE, SPAN) if point.runner.measured.unit <= NARROW else (NARROW_COARSE, NARROW_FINE, NARROW_SPAN)
 
 
 def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.random.Generator) -> Array:
@@ -233,7 +234,7 @@ def winner_slopes(point: Point, direction: Direction, grad: Array, rng: np.rando
         for offset in (*above, *around):
             raised = {i: point.scales(i) * offset.reshape(np.shape(point.inputs[i]))}
             rows.append(_slope_beside(point, raised, direction, _distances(point)[1]))
-    return _stacked(point, rows)
+    return _stack_rows(point, rows)
 
 
 def _slope_beside(point: Point, offsets: Direction, direction: Direction, distance: float) -> Array | None:
@@ -242,11 +243,11 @@ def _slope_beside(point: Point, offsets: Direction, direction: Direction, distan
     Offsets that leave the domain are turned towards the middle of an input, away from it where all elements are equal:
     of fourteen zeros, where numbers must be positive, one draw in 16,000 moves none below 0.
     """
-    near = point.beside(point.moved(offsets, distance))
+    near = point.beside(point.move_along(offsets, distance))
     for side in (1.0, -1.0):
         if near is None:
             turned = {i: side * np.abs(d) * _inwards(np.asarray(point.inputs[i])) for i, d in offsets.items()}
-            near = point.beside(point.moved(turned, distance))
+            near = point.beside(point.move_along(turned, distance))
     if near is None:
         return None
     h = distance * _distances(point)[2]
@@ -261,7 +262,7 @@ def _inwards(x: Array) -> Array:
     return np.where(x <= (x.min() + x.max()) / 2, 1.0, -1.0) if x.size else x
 
 
-def _stacked(point: Point, rows: list[Array | None]) -> Array:
+def _stack_rows(point: Point, rows: list[Array | None]) -> Array:
     return np.array(_legal(rows)).reshape(-1, point.value.size)
 
 
@@ -325,13 +326,42 @@ def is_singular(point: Point, rng: np.random.Generator, direction: Direction | N
     return False
 
 
+def is_degenerate(point: Point) -> bool:
+    """Whether all entries, rows or columns of an input are equal, an axis has length 1, or there are more entries.
+
+    That is: where the example is otherwise. Zeros are none: a single one, which is common, shows what they do.
+    """
+    for i in point.active:
+        x, known = np.asarray(point.inputs[i]), np.asarray(point.runner.target.inputs[i])
+        if x.ndim == known.ndim and x.shape != known.shape:
+            shrunk = any(new == 1 < old for new, old in zip(x.shape, known.shape, strict=True))
+            if shrunk or x.size > known.size:
+                return True
+        if x.any() and not _ties(known) and _ties(x):
+            return True
+    return False
+
+
+def _ties(x: Array) -> bool:
+    """Whether all entries, all rows or all columns are equal."""
+    return any(x.ndim > axis and x.shape[axis] > 1 and not np.ptp(x, axis=axis).any() for axis in range(x.ndim))
+
+
+def tells_nothing(point: Point, direction: Direction, slopes: Slopes, grad: Array) -> bool:
+    """Whether the bar of slopes is wider than the slope, than that at the example, and than the value there."""
+    weight, length = np.abs(grad), max(float(np.abs(d).max(initial=0.0)) for d in direction.values())
+    usual = max(point.runner.measured.slope * length, point.runner.measured.size) * float(weight.max(initial=0.0))
+    bar, size = (float((weight * np.abs(numbers)).sum()) for numbers in (slopes.error, slopes.value))
+    return bar > max(usual, size) and usual > 0  # nothing is known of a bprop that is checked as an operation
+
+
 def of_other_gradients(point: Point, rng: np.random.Generator) -> Point | None:
     """The point with generic incoming gradients where it is a bprop that is checked: 0 hides a jump, an infinite slope.
 
     None where it gives no finite value there.
     """
     arriving = {i: random_direction(point, i, rng) for i in point.active if i < point.runner.target.arriving}
-    return point.beside(point.moved(arriving, 1.0)) if arriving else point
+    return point.beside(point.move_along(arriving, 1.0)) if arriving else point
 
 
 def no_derivative(fault: FormFault, rng: np.random.Generator) -> str:
@@ -339,7 +369,7 @@ def no_derivative(fault: FormFault, rng: np.random.Generator) -> str:
     point = fault.point
     if fault.kind == "raised" and "LinAlgError" in fault.note:
         return fault.note
-    wide = widened(point)
+    wide = widen_point(point)
     if wide is not None and disagrees(point, wide):
         return "fprop has no correct digits here"
     return _no_slopes(fault, rng)
@@ -358,6 +388,9 @@ def _no_slopes(fault: FormFault, rng: np.random.Generator) -> str:
             seen += [_stay_bounded(point.stencil(direction)), _stay_bounded(generic.stencil(direction))]
             if False in seen:
                 return "the derivative is infinite here"
+            slopes = point.slopes(direction)
+            if slopes is not None and tells_nothing(point, direction, slopes, np.ones(point.value.shape)):
+                return "no step tells the slope here"
     if not any(seen[::2]) and any(point.size(child) for child in children):
         return "no step is legal on either side"
     return "the value jumps here" if is_singular(point, rng) else ""
@@ -390,7 +423,7 @@ def beyond_guard(point: Point, start: Inputs, grad: Array) -> bool:
     """
 
     def value(t: float) -> float:
-        near = point.beside(point.changed(lambda i, x: start[i] + t * (x - start[i])))
+        near = point.beside(point.change_inputs(lambda i, x: start[i] + t * (x - start[i])))
         return float("nan") if near is None else float((grad * near.value).sum())
 
     for reach in PAST:
@@ -403,20 +436,27 @@ def beyond_guard(point: Point, start: Inputs, grad: Array) -> bool:
 
 
 def _cliffs(value: Callable[[float], float], reach: float) -> Iterator[float]:
-    """Where between 0 and `reach` the slope of a function changes most, by halving the stretches beside a node."""
+    """Where between 0 and `reach` the slope of a function changes most, by halving the stretches around a node."""
     nodes = reach * (1 - np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)) / 2
     seen = np.array([value(float(node)) for node in nodes])
     if not np.isfinite(seen).all():
         return
-    for k in np.argsort(-np.abs(np.diff(np.diff(seen) / np.diff(nodes))))[:CLIFFS]:
-        at, values = nodes[k : k + 3], seen[k : k + 3]
+    changes = np.abs(np.diff(np.diff(seen) / np.diff(nodes)))
+    steepest = np.argsort(-changes)
+    apart = [k for n, k in enumerate(steepest) if np.all(np.abs(steepest[:n] - k) > BESIDE_NODE)]
+    for k in apart[:CLIFFS]:
+        around = slice(max(k + 1 - BESIDE_NODE, 0), k + 2 + BESIDE_NODE)
+        at, values = nodes[around], seen[around]
         for _ in range(HALVINGS):
             middles = (at[1:] + at[:-1]) / 2
-            at = np.insert(at, [1, 2], middles)
-            values = np.insert(values, [1, 2], [value(float(middle)) for middle in middles])
-            start = int(np.argmax(np.abs(np.diff(np.diff(values) / np.diff(at)))))
-            at, values = at[start : start + 3], values[start : start + 3]
-        yield float(at[1])
+            places = np.arange(1, len(at))
+            values = np.insert(values, places, [value(float(middle)) for middle in middles])
+            at = np.insert(at, places, middles)
+            top = 1 + int(np.argmax(np.abs(np.diff(np.diff(values) / np.diff(at)))))
+            around = slice(max(top - BESIDE_NODE, 0), top + 1 + BESIDE_NODE)
+            at, values = at[around], values[around]
+        top = 1 + int(np.argmax(np.abs(np.diff(np.diff(values) / np.diff(at)))))
+        yield float(at[top])
 
 
 def _is_guard(near: Array, beyond: Array, usual: float) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ import numpy as np
 
 from flowgraph.box.vocabulary import Value
 from flowgraph.checking.reproduce import definition_of
-from flowgraph.checking.target import Inputs, Target, annotations_of, is_float_array
+from flowgraph.checking.target import Inputs, Target, annotations_of, is_float_array, parameters_of
 from flowgraph.errors import UsageError
 
 
@@ -126,6 +125,7 @@ class Asked:
     vary: Words = None
     fixed: Words = None
     effort: Effort = NORMAL
+    surrogate: Callable[..., Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse an option of another kind."""
@@ -135,6 +135,7 @@ class Asked:
             ("seed", _is_whole(self.seed), whole),
             ("budget", self.budget is None or (_is_whole(self.budget) and self.budget > 0), "a whole number from 1 on"),
             ("strict", self.strict is None or isinstance(self.strict, bool), "True, False or None"),
+            ("surrogate", self.surrogate is None or callable(self.surrogate), "a function, or None"),
             *((name, _are_texts(getattr(self, name)), texts) for name in ("names", "vary", "fixed")),
         ):
             if not fits:
@@ -194,18 +195,19 @@ def with_settings(target: Target, keywords: Mapping[str, Any], defaults: bool = 
     return replace(
         target,
         fprop=WithSettings(target.fprop, names, frozenset(names)),
-        bprop=_given_by_name(target.bprop, names),
+        bprop=given_by_name(target.bprop, names),
         inputs=(*target.inputs, *settings.values()),
         names=(*target.names, *names),
         defaulted=len(names),
-        valid=None if target.valid is None else _given_by_name(target.valid, names),
+        valid=None if target.valid is None else given_by_name(target.valid, names),
         annotations={**target.annotations, **{name: hints[name] for name in keywords if name in hints}},
         definition=(*definition_of("fprop", target.fprop), *definition_of("bprop", target.bprop)),
     )
 
 
-def _given_by_name(function: Callable[..., Any], names: tuple[str, ...]) -> WithSettings:
-    parameters = _parameters(function)
+def given_by_name(function: Callable[..., Any], names: tuple[str, ...]) -> WithSettings:
+    """The function, which takes its last arguments by name, those of these that it has."""
+    parameters = parameters_of(function)
     taken = {p.name for p in parameters if p.kind in (p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY)}
     any_name = any(p.kind is p.VAR_KEYWORD for p in parameters)
     return WithSettings(function, names, frozenset(names) if any_name else frozenset(names) & taken)
@@ -225,15 +227,7 @@ def _shared_defaults(target: Target, keywords: Mapping[str, Any]) -> Mapping[str
 
 def _defaults(function: Callable[..., Any], given: int) -> Mapping[str, Any]:
     """The parameters that have a default and can be given by name, beyond the first `given` positions."""
-    parameters = _parameters(function)
+    parameters = parameters_of(function)
     positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     left = [p for p in parameters if p not in positional[:given] and p.kind is not p.POSITIONAL_ONLY]
     return {p.name: p.default for p in left if p.default is not p.empty}
-
-
-def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:
-    """None where a function does not tell."""
-    try:
-        return list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        return []

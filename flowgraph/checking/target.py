@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any, TypeAlias, TypeVar, get_type_hints
 
 import numpy as np
@@ -97,6 +98,8 @@ class Target:
         Whether an input without elements is checked in another example.
     none_leaves_out : bool
         Whether a gradient of None means that none is to be asked for, and not that it is 0.
+    remark : str
+        What the first line of the report says beside the verdict.
     snippet : function, optional
         It gives the code that reproduces a mistake, of what is `Shown`, where fprop and bprop are a framework's.
 
@@ -132,6 +135,7 @@ class Target:
     fixed_shapes: frozenset[int] = frozenset()
     has_more_examples: bool = False
     none_leaves_out: bool = False
+    remark: str = ""
     snippet: Callable[[Shown], str] | None = None
 
     @classmethod
@@ -203,7 +207,7 @@ class Target:
         )
 
 
-def shown(value: Value) -> str:
+def short_text(value: Value) -> str:
     """A value in a few words."""
     text = str(value.tolist()) if isinstance(value, np.ndarray) else repr(value)
     return text if len(text) < 40 else text[:37] + "..."
@@ -244,28 +248,48 @@ def without_first(valid: Callable[..., Any] | None, count: int) -> Callable[...,
     return None if valid is None else lambda *inputs: valid(*inputs[count:])
 
 
+def attribute(thing: object, name: str) -> Any:
+    """An attribute; None where there is none, or asking for it raises, which what others have written may do."""
+    try:
+        return getattr(thing, name, None)
+    except Exception:
+        return None
+
+
+def code_of(function: object) -> CodeType | None:
+    """The code of a function or method; None of what is not written in Python."""
+    code = attribute(attribute(function, "__func__") or function, "__code__")
+    return code if type(code) is CodeType else None
+
+
 def name_of(function: Callable[..., Any]) -> str:
     """The name of a function as its module has it, that of the class for a callable object."""
-    name = getattr(function, "__qualname__", None) or type(function).__qualname__
-    return str(name).replace("<locals>.", "")
+    name = attribute(function, "__qualname__")
+    return (name if type(name) is str and name else type(function).__qualname__).replace("<locals>.", "")
 
 
 def annotations_of(function: Callable[..., Any]) -> Mapping[str, Any]:
     """The types that a function or a class declares, by name; none where they cannot be read."""
     try:
+        inspect.unwrap(function)  # raises for what wraps itself, which get_type_hints follows for ever
         return get_type_hints(function, include_extras=True)
     except Exception:  # a name that is imported for type checkers alone, a built-in function
         return {}
 
 
-def parameter_names(function: Callable[..., Any], count: int) -> tuple[str, ...]:
-    """The names of the first parameters of `function`; x0, x1 ... where it does not tell."""
-    names: list[str] = []
+def parameters_of(function: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters of a function; none where it does not tell."""
     try:
-        for parameter in inspect.signature(function).parameters.values():
-            if parameter.kind in (parameter.POSITIONAL_ONLY, parameter.POSITIONAL_OR_KEYWORD):
-                names.append(parameter.name)
-    except (TypeError, ValueError):
-        names = []
-    names = names[:count]
-    return (*names, *(f"x{i}" for i in range(len(names), count)))
+        return list(inspect.signature(function).parameters.values())
+    except Exception:  # what is written in C, and what says of itself what is not so
+        return []
+
+
+def parameter_names(function: Any, count: int) -> tuple[str, ...]:
+    """The names of the first parameters of `function`; x0, x1 ... where it does not tell."""
+    if issubclass(type(function), np.ufunc):  # older releases give it no signature; isinstance asks for its __class__
+        names = ["x"] if function.nin == 1 else [f"x{i + 1}" for i in range(function.nin)]
+    else:
+        positional = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        names = [parameter.name for parameter in parameters_of(function) if parameter.kind in positional]
+    return (*names[:count], *(f"x{i}" for i in range(len(names), count)))

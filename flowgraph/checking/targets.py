@@ -1,4 +1,4 @@
-"""Boxes, functions on boxes, bprop on boxes and graphs as targets; complex children as real and imaginary parts."""
+"""Boxes, functions on boxes, bprop on boxes and graphs as targets."""
 
 from __future__ import annotations
 
@@ -12,16 +12,25 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Value, registry
-from flowgraph.box.leaves import Input, Parameter
+from flowgraph.box import Box, Constant, Value
+from flowgraph.box.leaves import Input
+from flowgraph.box.results import as_values, contradiction
 from flowgraph.box.vocabulary import Interval
 from flowgraph.boxes import sum as sum_of
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
 from flowgraph.checking.cases import Case, child_labels, rows_of
+from flowgraph.checking.complex_parts import OfParts, in_parts
 from flowgraph.checking.point import generator, parts
-from flowgraph.checking.report import Failure, Report, nothing, with_failures
-from flowgraph.checking.reproduce import box_definition, function_definition, gradient_definition, graph_definition
+from flowgraph.checking.report import Failure, Report, failure_of_form, nothing, with_failures
+from flowgraph.checking.reproduce import (
+    box_definition,
+    function_definition,
+    function_lines,
+    gradient_definition,
+    graph_definition,
+)
 from flowgraph.checking.scope import with_settings
+from flowgraph.checking.surrogates import with_surrogate
 from flowgraph.checking.target import Array, Inputs, Target, annotations_of, by_form, without_first
 from flowgraph.derivatives import gradient
 from flowgraph.derivatives.opaque import BpropOf
@@ -29,7 +38,7 @@ from flowgraph.errors import BpropError, ShapeError, UsageError
 from flowgraph.functional.mapping import on_boxes
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
-from flowgraph.graph.passes import Edge, as_values, contradiction
+from flowgraph.graph.passes import Edge
 from flowgraph.graph.steps import derived_bprop
 
 _PROMISE = "Elementwise, signature or core say so"
@@ -66,12 +75,12 @@ class BoxCalls:
     def box(self, children: list[Any], settings: dict[str, Any]) -> Box:
         """The box on inputs of these shapes and dtypes."""
 
-        def built() -> Box:
+        def build_box() -> Box:
             names = child_labels(self.cls, self.count)
             leaves = [Input(name, shape=x.shape, dtype=x.dtype) for name, x in zip(names, children, strict=True)]
             return self.cls(*leaves, **settings)
 
-        return by_form(self._boxes, [*children, *settings.values()], range(self.count), built)
+        return by_form(self._boxes, [*children, *settings.values()], range(self.count), build_box)
 
     def fprop(self, *inputs: Value) -> Value:
         """The value; raises where the box cannot be built on these children with these settings."""
@@ -80,6 +89,12 @@ class BoxCalls:
         value = as_values(box.fprop(*children))
         self._as_built(box, value)
         return value
+
+    def surrogate(self, *inputs: Value) -> Value:
+        """The value of the smooth function that the class declares in place of its own."""
+        children, settings = self.split(inputs)
+        box: Any = self.box(children, settings)
+        return as_values(box.surrogate(*children))
 
     def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
         """The gradients that the engine takes from bprop: counted, of the right form, broadcasting undone."""
@@ -90,12 +105,12 @@ class BoxCalls:
         )
         output = tuple(output) if isinstance(output, tuple | list) else np.asarray(output)[()]
         call = box.bprop if box.has_bprop else derived_bprop(box)
-        grads = self._settled(box, call(grad, output, *children), children, output)
+        grads = self._settle_gradients(box, call(grad, output, *children), children, output)
         if box.takes_needs and len(children) > 1:
             self._same_with_needs(box, grads, (grad, output, *children))
         return (*map(conjugate_if_complex, grads), *(None for _ in self.setting_names))
 
-    def _settled(self, box: Box, parts: Value, children: list[Any], output: Value) -> tuple[Any, ...]:
+    def _settle_gradients(self, box: Box, parts: Value, children: list[Any], output: Value) -> tuple[Any, ...]:
         if type(parts) is not tuple or len(parts) != len(children):
             returned = f"{len(parts)} gradients" if isinstance(parts, tuple) else f"a {type(parts).__name__}"
             raise BpropError(
@@ -153,16 +168,16 @@ class BoxCalls:
             return
         value = as_values(box.fprop(*children))
 
-        def sent(read: int, unread: Callable[[Array], Any]) -> list[Array]:
+        def send_parts(read: int, unread: Callable[[Array], Any]) -> list[Array]:
             grad = tuple(np.ones_like(part) if i == read else unread(part) for i, part in enumerate(value))
-            parts = self._settled(box, box.bprop(grad, value, *children), children, value)
+            parts = self._settle_gradients(box, box.bprop(grad, value, *children), children, value)
             return [np.zeros(c.shape) if g is None else np.asarray(g) for g, c in zip(parts, children, strict=True)]
 
         for i in range(len(value)):
             with suppress(Exception):  # whatever a bprop raises that takes no zeros either
-                needed = sent(i, np.zeros_like)
+                needed = send_parts(i, np.zeros_like)
                 try:
-                    same = map(_is_same, sent(i, lambda _: None), needed)
+                    same = map(_is_same, send_parts(i, lambda _: None), needed)
                     wrong = [name for name, fits in zip(box.names_of_children(), same, strict=True) if not fits]
                 except Exception as error:
                     raised = f"bprop raises {type(error).__name__} where output {i} alone is read ({error})"
@@ -183,7 +198,7 @@ class BoxCalls:
                 continue
             needs = tuple(j == i for j in range(len(grads)))
             part = box.bprop(*arguments, needs=needs)[i]
-            alone = np.asarray(Edge(box, i).settled(part, children[i]))
+            alone = np.asarray(Edge(box, i).settle_gradient(part, children[i]))
             size = 1e-6 * float(np.abs(grad).max(initial=0.0)) + 1e-290
             if alone.shape != np.shape(grad) or np.any(np.abs(alone - grad) > size):
                 name = box.names_of_children()[i]
@@ -192,10 +207,7 @@ class BoxCalls:
 
     def finding(self, kind: str, message: str, child: str | None = None) -> None:
         """Keep a failure that the comparison of numbers does not show; the first of its kind."""
-        nan = float("nan")
-        name = self.title or self.cls.__name__
-        failure = Failure(name, child, None, kind, nan, nan, nan, "", "", message, "")
-        self.findings.setdefault(kind, failure)
+        self.findings.setdefault(kind, failure_of_form(self.title or self.cls.__name__, kind, message, child))
 
 
 def _is_same(value: Array, needed: Array) -> bool:
@@ -229,6 +241,10 @@ def box_target(case: Case, *, vary: bool = True, title: str = "") -> tuple[Targe
         has_more_examples=True,
         definition=box_definition(cls, calls.keywords, names, calls.setting_names, box.outputs),
     )
+    if cls.surrogate is not None:
+        arguments = ", ".join((*names, *calls.setting_names))
+        body = f"return {cls.__name__}({', '.join(names)}{calls.keywords}).surrogate({', '.join(names)})"
+        target = with_surrogate(target, calls.surrogate, function_lines("fprop", arguments, [body]))
     return target, calls
 
 
@@ -257,7 +273,7 @@ def differentiable(case: Case) -> bool:
 def _settled_or_as_it_is(part: Value, child: Box, box: Box, position: int) -> Any:
     """A gradient of a wrong shape or dtype is handed on, so that the report says whose it is."""
     try:
-        return Edge(box, position).settled(part, child)
+        return Edge(box, position).settle_gradient(part, child)
     except BpropError:
         return part
 
@@ -321,7 +337,7 @@ class Traced:
 
     def fprop(self, *inputs: Value) -> Value:
         """The outputs of the graph."""
-        return _unwrapped(self.run(*inputs)[0].outputs)
+        return _unwrap_single(self.run(*inputs)[0].outputs)
 
     def bprop(self, grad: Value, output: Value, *inputs: Value) -> tuple[Value, ...]:
         """The gradients of the differentiated inputs, by the bprop of the graph; None for the others."""
@@ -334,7 +350,7 @@ class Traced:
         return tuple(_gradient(gradients, wanted[i], x) if i in wanted else None for i, x in enumerate(own))
 
 
-def _unwrapped(values: Sequence[Any]) -> Any:
+def _unwrap_single(values: Sequence[Any]) -> Any:
     return values[0] if len(values) == 1 else tuple(values)
 
 
@@ -449,7 +465,7 @@ def _first_order(target: Target, active: Sequence[int], grads: Inputs, own: Inpu
         raise ValueError("the value is not finite")
     arriving = tuple(_in_plane(np.asarray(g), v.dtype) for g, v in zip(grads, values, strict=True))
     gradients = target.bprop(arriving if isinstance(value, tuple) else arriving[0], value, *own)
-    return _unwrapped([gradients[i] for i in active])
+    return _unwrap_single([gradients[i] for i in active])
 
 
 def _builder(calls: BoxCalls, active: Sequence[int], shift: int) -> Callable[..., Built]:
@@ -514,113 +530,3 @@ def _other_numbers(traced: Traced, fprop: Callable[..., Any], inputs: Inputs, na
         if not gap <= 1e-8 * (1.0 + float(np.abs(other).max(initial=0.0))):
             return f"bprop on boxes gives other numbers for {name} than on arrays: they differ by {gap:.2g}"
     return ""
-
-
-_ENDS = {False: ("",), True: ("_re", "_im")}
-
-
-class OfParts(Box):
-    """A box of the registry, each complex child of which is given as two real ones.
-
-    h = inner(re + i im, ...)        where inner sends g to a child, its parts get Re g and −Im g
-
-    `pairs` says for each child of the box whether it is given as two.
-    """
-
-    inner: str
-    given: Any
-    pairs: tuple[bool, ...]
-
-    symbol = "of parts"
-    examples = None  # it is tested with the boxes that have complex examples
-
-    def fprop(self, *parts: Value) -> Value:
-        """The value of the box at the complex children."""
-        children = self.whole(parts)
-        return self._box(children).fprop(*children)
-
-    def bprop(self, grad: Value, h: Value, *parts: Value) -> tuple[Value, ...]:
-        """The gradients by real and imaginary parts."""
-        children = self.whole(parts)
-        box = self._box(children)
-        sent: list[Any] = []
-        for i, (g, pair) in enumerate(zip(box.bprop(grad, h, *children), self.pairs, strict=True)):
-            if not box.differentiable_wrt[i]:
-                sent += [None] * (1 + pair)
-                continue
-            g = Edge(box, i).settled(g, children[i])
-            sent += [np.real(g), -np.imag(g)] if pair else [real_part(g)]
-        return tuple(sent)
-
-    @property
-    def constant(self) -> tuple[bool, ...]:
-        """Both parts of a constant child."""
-        inner = self._box(self.whole(self.children)).constant
-        return tuple(is_constant for is_constant, pair in zip(inner, self.pairs, strict=True) for _ in range(1 + pair))
-
-    def names_of_children(self) -> tuple[str, ...]:
-        """Those of the box, with _re and _im for the two parts."""
-        names = child_labels(registry[self.inner], len(self.pairs))
-        return tuple(f"{name}{end}" for name, pair in zip(names, self.pairs, strict=True) for end in _ENDS[pair])
-
-    def whole(self, parts: Sequence[Any]) -> list[Any]:
-        """The children of the inner box."""
-        rest, children = iter(parts), []
-        for pair in self.pairs:
-            child = next(rest)
-            if pair:
-                imaginary = next(rest)
-                if child.shape != imaginary.shape:
-                    raise self.shape_error("the real and the imaginary part of a child differ in shape")
-                child = child + 1j * imaginary
-            children.append(child)
-        return children
-
-    def _box(self, children: Sequence[Any]) -> Any:
-        return registry[self.inner](*children, **self.given)
-
-
-def in_parts(case: Case) -> Case:
-    """The case with two real children in place of each complex one; the case itself where there is none."""
-    pairs = tuple(child.dtype.kind == "c" for child in case.children)
-    inner = next((name for name, cls in registry.items() if cls is case.cls), None)
-    if not any(pairs) or inner is None or not case.cls.has_bprop:
-        return case
-    children = [
-        part for a in case.children for part in ((a.real.copy(), a.imag.copy()) if a.dtype.kind == "c" else (a,))
-    ]
-    return Case(OfParts, tuple(children), {"inner": inner, "given": case.settings, "pairs": pairs})
-
-
-def leaves_in_parts(graph: Graph, feeds: Mapping[Any, Any]) -> tuple[Graph, dict[Any, Any]]:
-    """The graph with two real leaves for each complex parameter and input, and the values to feed."""
-    whole = [box for box in (*graph.parameters, *graph.inputs) if box.dtype.kind == "c"]
-    fed = {graph.box(key): value for key, value in feeds.items()}
-    if not whole:
-        return graph, dict(feeds)
-    twins: dict[Box, Any] = {}
-    for leaf in whole:
-        real, imaginary = (_part(leaf, graph.names[leaf], end) for end in _ENDS[True])
-        twins[leaf] = real + 1j * imaginary
-        if leaf in fed:
-            value = np.asarray(fed.pop(leaf))
-            fed |= {real: value.real, imaginary: value.imag}
-    return with_leaves(graph, twins), fed
-
-
-def with_leaves(graph: Graph, twins: dict[Box, Any]) -> Graph:
-    """The graph on other leaves; the twins of all its boxes are added to theirs."""
-    for box in graph:
-        if box not in twins:
-            twins[box] = box.with_children(*(twins[child] for child in box.children)) if box.children else box
-    return Graph(*(twins[output] for output in graph.outputs))
-
-
-def _part(leaf: Box, name: str, end: str) -> Box:
-    """A real leaf in place of the real or the imaginary part of a complex one."""
-    if isinstance(leaf, Parameter):
-        twin: Box = Parameter(leaf.value.real if end == "_re" else leaf.value.imag)
-    else:
-        twin = Input("part", shape=leaf.shape, dtype=leaf.dtype.type(0).real.dtype)
-    twin._place(f"{name}{end}", "", leaf.built_at)
-    return twin

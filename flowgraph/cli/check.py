@@ -9,7 +9,7 @@ import math
 import os
 import sys
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -18,18 +18,18 @@ import click
 import numpy as np
 
 from flowgraph.box import Box, Leaf
-from flowgraph.checking.check import NEEDED, checked, classes_of, is_checkable, load, place_of, targets_of
 from flowgraph.checking.check import check as check_gradients
 from flowgraph.checking.code_contents import reachable_values
+from flowgraph.checking.examples import NEEDED, check_example, classes_of, is_checkable, load, place_of, targets_of
 from flowgraph.checking.point import generator
-from flowgraph.checking.report import EXAMPLE_ONLY, VERDICTS, Report
+from flowgraph.checking.report import DOUBTS, EXAMPLE_ONLY, VERDICTS, Doubt, Report
 from flowgraph.checking.scope import EFFORTS
-from flowgraph.checking.target import name_of, parameter_names
+from flowgraph.checking.target import attribute, name_of, parameter_names
 from flowgraph.cli.ends import DONE, FAILED, UNDECIDED, WRONG, ToRead, line_of
 from flowgraph.data.preparation import read_npz
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
-from flowgraph.printable import shortened
+from flowgraph.printable import shorten_text
 
 _R = TypeVar("_R")
 
@@ -42,10 +42,10 @@ def locate(place: str, with_arguments: bool = False) -> list[tuple[str, Any]]:
     """
     where, _, name = place.rpartition(":") if ":" in place[2:] else (place, "", "")  # C:\\boxes.py has no name
     module = load(where)
-    return [(name, _named(module, where, name, with_arguments))] if name else _targets_of(module, where)
+    return [(name, _find_target(module, where, name, with_arguments))] if name else _targets_of(module, where)
 
 
-def _named(module: ModuleType, where: str, name: str, with_arguments: bool) -> Any:
+def _find_target(module: ModuleType, where: str, name: str, with_arguments: bool) -> Any:
     target: Any = module
     for part in name.split("."):
         if not hasattr(target, part):
@@ -58,7 +58,7 @@ def _named(module: ModuleType, where: str, name: str, with_arguments: bool) -> A
         return target
     if not callable(target) or (inspect.isclass(target) and not hasattr(target, "forward")):
         raise UsageError(f"{where}:{name} is a {type(target).__name__}, needs {NEEDED}")
-    needed = _needed(target)
+    needed = _arguments_needed(target)
     if needed:
         raise UsageError(
             f"{where}:{name} is a function of {', '.join(needed)}, and the command line has no values for them; "
@@ -78,7 +78,7 @@ def _names(module: ModuleType) -> list[str]:
     ]
 
 
-def _needed(function: Any) -> list[str]:
+def _arguments_needed(function: Any) -> list[str]:
     """The arguments without which it cannot be called: those of forward where it has one."""
     forward = getattr(function, "forward", None)
     called = function if forward is None else forward
@@ -103,7 +103,7 @@ def on_inputs(graph: Graph, arrays: Mapping[str, Any], rng: np.random.Generator,
     if unknown:
         raise UsageError(f"the graph has no input {unknown[0]!r}; it has {', '.join(inputs) or 'none'}")
     drawn = [name for name in inputs if name not in arrays]
-    fed = {name: _drawn(box, sizes, rng) if name in drawn else arrays[name] for name, box in inputs.items()}
+    fed = {name: _draw_values(box, sizes, rng) if name in drawn else arrays[name] for name, box in inputs.items()}
     try:
         return call(fed)
     except Exception as error:
@@ -115,7 +115,7 @@ def on_inputs(graph: Graph, arrays: Mapping[str, Any], rng: np.random.Generator,
         ) from error
 
 
-def _drawn(box: Box, sizes: dict[str, int], rng: np.random.Generator) -> Any:
+def _draw_values(box: Box, sizes: dict[str, int], rng: np.random.Generator) -> Any:
     """Normal numbers, or the labels 0 and 1; a named axis has one size."""
     shape = tuple(size if type(size) is int else sizes.setdefault(str(size), 3 + len(sizes)) for size in box.shape)
     if box.dtype.kind in "fc":
@@ -142,69 +142,75 @@ def arguments_of(function: Any, arrays: Mapping[str, Any]) -> list[Any]:
 
 
 def _names_torch(function: Callable[..., Any]) -> bool:
-    return any(getattr(value, "__name__", "").partition(".")[0] == "torch" for value in reachable_values(function))
+    return any(str(attribute(value, "__name__")).partition(".")[0] == "torch" for value in reachable_values(function))
 
 
 COLOURS = {"PASS": "green", "FAIL": "red"}  # the others are yellow
-LEVELS = {"fail": "error", "undecided": "warning", EXAMPLE_ONLY: "warning"}
 
 
 class Shown:
-    """Reports in one of the forms, as they come; JSON at the end, when it is whole."""
+    """Reports in one of the forms, as they come; JSON at the end, when it is whole. `allow` are doubts that may be."""
 
-    def __init__(self, form: str, seed: int) -> None:
+    def __init__(self, form: str, seed: int, allow: tuple[Doubt, ...] = ()) -> None:
         self.form = form
         self.seed = seed
+        self.allow = allow
         self.reports: list[tuple[str, Report]] = []
 
     def add(self, place: str, thing: Any, report: Report, alone: bool) -> None:
         """The report of one target; a pass among several is one line."""
         self.reports.append((place, report))
         if self.form == "github":
-            for line in github_lines(place, thing, report):
+            for line in github_lines(place, thing, report, self.allow):
                 click.echo(line)
         if self.form != "json":
-            click.echo(coloured(f"{place}: PASS" if report.passed and not alone else str(report)))
+            click.echo(colour_verdict(f"{place}: PASS" if report.passed and not alone else str(report)))
 
-    def failed(self, text: str) -> None:
+    def report_failure(self, text: str) -> None:
         """The check could not be made; what was found before is part of the JSON."""
         click.echo(text, err=True)
         if self.form == "json":
             click.echo(self._json("error", error=text.strip()))
         if self.form == "github":
-            click.echo(f"::error title=flowgraph check could not be made::{_escaped(text.strip())}")
+            click.echo(f"::error title=flowgraph check could not be made::{_escape_text(text.strip())}")
 
     def end(self) -> str:
-        """The worst verdict, when all is shown."""
-        verdicts = {report.verdict for _, report in self.reports}
-        verdict = next(known for known in VERDICTS if known in verdicts)
+        """The worst verdict that is not allowed, when all is shown."""
         if self.form == "json":
-            click.echo(self._json(verdict))
+            click.echo(self._json(_worst(report for _, report in self.reports)))
         elif len(self.reports) > 1:
             counts = {known: sum(report.verdict == known for _, report in self.reports) for known in reversed(VERDICTS)}
             ordered = {known: counts[known] for known in ("pass", "fail", "undecided", EXAMPLE_ONLY)}
             click.echo(", ".join(f"{count} {known}" for known, count in ordered.items() if count))
-        return verdict
+        return _worst(report for _, report in self.reports if not report.is_green(self.allow))
 
     def _json(self, verdict: str, **more: str) -> str:
         reports = [{"target": place, **report.as_dict()} for place, report in self.reports]
         return json.dumps(_plain({"verdict": verdict, "seed": self.seed, **more, "reports": reports}), indent=2)
 
 
-def coloured(text: str) -> str:
+def _worst(reports: Iterable[Report]) -> str:
+    """The worst verdict; that of nothing is a pass."""
+    verdicts = {report.verdict for report in reports}
+    return next(known for known in VERDICTS if known in verdicts or known == "pass")
+
+
+def colour_verdict(text: str) -> str:
     """The text with its verdict in colour, which click takes out again where no terminal reads it."""
     first, end, rest = text.partition("\n")
-    name, _, verdict = first.rpartition(": ")
-    return f"{name}: {click.style(verdict, fg=COLOURS.get(verdict, 'yellow'), bold=True)}{end}{rest}"
+    verdict = next((known.upper() for known in VERDICTS if f": {known.upper()}" in first), "")
+    name, _, remark = first.rpartition(f": {verdict}")
+    return f"{name}: {click.style(verdict, fg=COLOURS.get(verdict, 'yellow'), bold=True)}{remark}{end}{rest}"
 
 
-def github_lines(place: str, thing: object, report: Report) -> list[str]:
-    """A line for each failure, at the source of the target; one where it is undecided."""
-    if report.verdict not in LEVELS:
+def github_lines(place: str, thing: object, report: Report, allow: tuple[Doubt, ...] = ()) -> list[str]:
+    """A line for each failure, at the source of the target; one for a doubt, a warning where it is allowed."""
+    if report.passed:
         return []
-    where = f"{_source(thing)}title={_escaped(report.name, title=True)}: gradient {report.verdict}"
+    level = "warning" if report.is_green(allow) else "error"
+    where = f"{_source(thing)}title={_escape_text(report.name, title=True)}: gradient {report.verdict}"
     texts = [str(failure) for failure in report.failures] or [f"{place}: {'; '.join(report.warnings)}"]
-    return [f"::{LEVELS[report.verdict]} {where}::{_escaped(text)}" for text in texts]
+    return [f"::{level} {where}::{_escape_text(text)}" for text in texts]
 
 
 def _source(thing: object) -> str:
@@ -214,10 +220,10 @@ def _source(thing: object) -> str:
         return ""
     file, here = Path(place[0]), Path.cwd()
     shown = os.fspath(file.relative_to(here)) if file.is_relative_to(here) else os.fspath(file)
-    return f"file={_escaped(shown, title=True)},line={max(place[1], 1)},"
+    return f"file={_escape_text(shown, title=True)},line={max(place[1], 1)},"
 
 
-def _escaped(text: str, title: bool = False) -> str:
+def _escape_text(text: str, title: bool = False) -> str:
     """As a workflow command reads it: one line, and no comma or colon in a property."""
     pairs = [("%", "%25"), ("\r", "%0D"), ("\n", "%0A"), *([(":", "%3A"), (",", "%2C")] if title else [])]
     for plain, escaped in pairs:
@@ -261,6 +267,9 @@ FORMATS = ("text", "json", "github")
     "[boxes and graphs: a failure; functions: a note].",
 )
 @click.option(
+    "--allow", type=click.Choice(list(DOUBTS)), multiple=True, help="A doubt that counts as a pass; may be repeated."
+)
+@click.option(
     "--feeds", type=ToRead(),
     help=".npz with the inputs of a graph, or the arguments of a function, by name.",
 )  # fmt: skip
@@ -271,7 +280,8 @@ FORMATS = ("text", "json", "github")
 @click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.pass_context
 def check(
-    context: click.Context, /, targets: tuple[str, ...], feeds: Path | None, form: str, as_json: bool, **options: Any
+    context: click.Context, /, targets: tuple[str, ...], feeds: Path | None, form: str, as_json: bool,
+    allow: tuple[Doubt, ...], **options: Any
 ) -> None:  # fmt: skip
     """Are the gradients of TARGETS right, wherever their values are defined?
 
@@ -280,33 +290,33 @@ def check(
     functools.partial(fg.check, forward, x, bprop=backward); a function whose arguments are in --feeds; or a module or a
     file alone, for every box that it defines and every such example. Exit code 0 if
     all pass, 1 if one fails, 2 if none fails but one is undecided or passes on
-    its example only, 3 if the check could not be made, 64 for an option
+    its example only, which --allow takes for a pass, 3 if the check could not be made, 64 for an option
     that is none.
     """
-    shown = Shown("json" if as_json else form, options["seed"])
+    shown = Shown("json" if as_json else form, options["seed"], allow)
     try:
         arrays = read_feeds(feeds)
-        labelled = [pair for target in targets for pair in _labelled(target, bool(arrays))]
+        labelled = [pair for target in targets for pair in _label_targets(target, bool(arrays))]
         for place, thing in labelled:
-            shown.add(place, thing, _checked(thing, arrays, options), alone=len(labelled) == 1)
+            shown.add(place, thing, _check_target(thing, arrays, options), alone=len(labelled) == 1)
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # of the checked code: it must not be taken for a verdict
-        line = line_of(error) or (shortened(str(error)) if isinstance(error, ValueError | TypeError) else None)
-        shown.failed(traceback.format_exc() if line is None else f"Error: {line}")
+        line = line_of(error) or (shorten_text(str(error)) if isinstance(error, ValueError | TypeError) else None)
+        shown.report_failure(traceback.format_exc() if line is None else f"Error: {line}")
         context.exit(FAILED)
     context.exit(EXIT_CODES[shown.end()])
 
 
-def _labelled(target: str, with_arguments: bool) -> list[tuple[str, Any]]:
+def _label_targets(target: str, with_arguments: bool) -> list[tuple[str, Any]]:
     where = target if ":" not in target[2:] else target.rpartition(":")[0]
     return [(f"{where}:{name}", thing) for name, thing in locate(target, with_arguments)]
 
 
-def _checked(thing: Any, arrays: Mapping[str, Any], options: Mapping[str, Any]) -> Report:
+def _check_target(thing: Any, arrays: Mapping[str, Any], options: Mapping[str, Any]) -> Report:
     """The report of fg.check, which the options of the command are given to as they are."""
     if isinstance(thing, tuple | functools.partial):
-        return checked(thing, **options)
+        return check_example(thing, **options)
     if arrays and not isinstance(thing, Graph | Box) and not (isinstance(thing, type) and issubclass(thing, Box)):
         return check_gradients(thing, *arguments_of(thing, arrays), **options)
     if not isinstance(thing, Graph):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import os
 import sys
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import click
 
 from flowgraph import starting
-from flowgraph.errors import FlowgraphError
-from flowgraph.printable import printable, printable_lines, shortened
+from flowgraph.errors import DataError, FlowgraphError
+from flowgraph.printable import printable, printable_lines, shorten_text
+from flowgraph.remedies import Remedy
 from flowgraph.saving.replacing import must_exist
 
 DONE, WRONG, UNDECIDED, FAILED, MISUSED = 0, 1, 2, 3, 64
@@ -32,6 +35,36 @@ class ToRead(click.ParamType):  # type: ignore[type-arg]
         return must_exist(value)
 
 
+class Heard:
+    """A stream whose reader may leave, as `head` does: what is written after that is dropped, and the command goes on.
+
+    Its work is done, its files are written, and its exit code is that of a command whose reader stayed.
+    """
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write a text, or drop it."""
+        self._until_nobody_reads(partial(self._stream.write, text))
+        return len(text)
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        self._until_nobody_reads(self._stream.flush)
+
+    def _until_nobody_reads(self, work: Callable[[], Any]) -> None:
+        try:
+            work()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 class Commands(click.Group):
     """The commands, with the ends that all of them have: an interrupt, and errors that are no fault of the code."""
 
@@ -41,6 +74,8 @@ class Commands(click.Group):
     ) -> Any:  # fmt: skip
         """Run the command that the arguments name, and leave the process with its exit code."""
         starting.begin()
+        if starting.COMMAND:
+            sys.stdout, sys.stderr = (stream and Heard(stream) for stream in (sys.stdout, sys.stderr))  # None if closed
         if not standalone_mode:
             return super().main(args, prog_name, complete_var, standalone_mode, **extra)
         try:
@@ -50,7 +85,7 @@ class Commands(click.Group):
             error.message = _short(error.message, most)  # type: ignore[misc]
             error.show()
             code = MISUSED if isinstance(error, click.UsageError) else FAILED
-        except SystemExit as end:  # of click's: a shell was told what completes, or nobody reads the output any more
+        except SystemExit as end:  # of click's: a shell was told what completes
             code = FAILED if end.code else DONE
         except BaseException as error:  # of the user's code, or a mistake of ours; Python's own code would be WRONG
             at_a_prompt = isinstance(error.__cause__, EOFError)  # for which click takes each that the code raises
@@ -87,10 +122,12 @@ def line_of(error: BaseException) -> str | None:
 
 
 def _short(text: str, most: int = 290) -> str:
-    return "\n".join(shortened(line, most) for line in printable_lines(text).split("\n"))
+    return "\n".join(shorten_text(line, most) for line in printable_lines(text).split("\n"))
 
 
 def _text_of(error: BaseException) -> str | None:
+    if isinstance(error, DataError):
+        return error.with_remedies(Remedy.as_options)
     if isinstance(error, FlowgraphError):
         return str(error)
     if isinstance(error, MemoryError):

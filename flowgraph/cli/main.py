@@ -101,6 +101,8 @@ def demo(context: click.Context, out: Path, seed: int, epochs: int) -> None:
 
             summary = run_demo(Settings(seed=seed, epochs=epochs), out, show)
     except ImportError as missing:
+        if missing.name is None:  # with a text of ours
+            raise
         raise click.ClickException(f"the demo needs {missing.name}; run: {install_hint('demo')}") from missing
     except GradientError as error:
         click.echo(f"Error: {error}", err=True)

@@ -50,7 +50,7 @@ def mutate(
         mutants = [mutant for file in sources_of(target) for mutant in mutants_of(file)]
         mutants = _of_boxes(target, mutants, boxes)
         with _ended_by_sigterm_too():
-            result = _shown(mutants, command, timeout, jobs, as_json, finished)
+            result = _score_with_progress(mutants, command, timeout, jobs, as_json, finished)
     except KeyboardInterrupt:
         starting.ignore_interrupts()
         if finished:
@@ -95,7 +95,7 @@ def _of_boxes(target: str, mutants: list[Mutant], boxes: tuple[str, ...]) -> lis
     return [mutant for mutant in mutants if not boxes or mutant.box in boxes]
 
 
-def _shown(
+def _score_with_progress(
     mutants: list[Mutant], command: tuple[str, ...], timeout: float | None, jobs: int, quiet: bool,
     finished: list[Outcome],
 ) -> Score:  # fmt: skip
@@ -131,8 +131,6 @@ def _text(result: Score) -> str:
         elif tried.outcome == "never imported" and tried.mutant.file not in unseen:
             unseen.add(tried.mutant.file)
             lines.append(f"lived: all of {_short(tried.mutant.file)}: the command never imported it")
-    if result.refused:
-        lines.append(f"slower, with a process for each mutant: {result.refused}")
     lines += [f"equivalent: {_title(mutant)}" for mutant in result.equivalent]
     backwards = len({(outcome.mutant.file, outcome.mutant.backward) for outcome in result.outcomes})
     apart = f", {len(result.equivalent)} equivalent (they answer fg.check as the original does)"

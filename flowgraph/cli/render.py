@@ -17,23 +17,39 @@ from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
 from flowgraph.rendering.compose import DETAILS, DIRECTIONS
 from flowgraph.rendering.engines import ENGINES
+from flowgraph.rendering.fitting import PAGES, SLIDES
 from flowgraph.rendering.gallery import box_graph
 from flowgraph.rendering.gallery import gallery as write_gallery
-from flowgraph.rendering.kinds import View
 from flowgraph.rendering.palette import THEME_NAMES
-from flowgraph.rendering.subject import VIEWS
+from flowgraph.rendering.views import VIEWS, View
 from flowgraph.saving.replacing import FORMATS
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _PATH = click.Path(dir_okay=False, path_type=Path)
 
 
+class _Inches(click.ParamType):  # type: ignore[type-arg]
+    """A width, or a width and a height with an x between."""
+
+    name = "width[xheight]"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | tuple[float, ...]:
+        """The numbers of the text."""
+        try:
+            numbers = tuple(float(part) for part in str(value).split("x"))
+        except ValueError:
+            self.fail(f"found {value!r}, needs inches such as 3.3 or 3.3x9.5", param, ctx)
+        return numbers[0] if len(numbers) == 1 else numbers
+
+
 def _common(default: str) -> Callable[[_F], _F]:
-    def decorated(function: _F) -> _F:
+    def add_arguments(function: _F) -> _F:
         out = click.option("-o", "--out", type=_PATH, default=Path(default), help="What to write.", show_default=True)
         return click.argument("target")(out(function))
 
-    return decorated
+    return add_arguments
 
 
 def _with_run(function: _F) -> _F:
@@ -44,14 +60,16 @@ def _with_run(function: _F) -> _F:
 
 @click.command()
 @_common("graph.svg")
-@click.option("--view", type=click.Choice(VIEWS), default="forward", show_default=True)
+@click.option("--view", type=click.Choice(list(VIEWS)), default="forward", show_default=True)
 @click.option("--theme", type=click.Choice(THEME_NAMES), default="auto", show_default=True)
 @click.option("--direction", type=click.Choice(DIRECTIONS), default="right", show_default=True)
 @click.option("--detail", type=click.Choice(DETAILS), default="auto", show_default=True)
 @click.option("--collapse", multiple=True, help="A scope drawn as one tile; may be given again.")
 @click.option("--wrap", type=click.IntRange(min=0), help="Columns of a line, 0 for one line [where it gets too long].")
 @click.option("--depth", type=click.IntRange(min=0), help="Scopes in so many others are one tile each.")
-@click.option("--inches", type=float, help="Width of the column of a paper that an svg or tex is to fit.")
+@click.option("--inches", type=_Inches(), help="What an svg, pdf or tex is to fit: 3.3, or 3.3x9.5.")
+@click.option("--page", type=click.Choice(list(PAGES)), help="The page of text that it is to fit.")
+@click.option("--slide", type=click.Choice(list(SLIDES)), help="The slide that an svg, png or pdf is to fit.")
 @click.option("--engine", type=click.Choice(ENGINES), default="auto", show_default=True)
 @click.option("--timeout", type=float, default=20.0, help="Seconds for the engine.", show_default=True)
 @_with_run
@@ -69,7 +87,7 @@ def render(
     if wrap is not None:
         settings["wrap"] = wrap
     graph = graph_of(target)
-    if view != "forward":
+    if VIEWS[view].rows != "none":
         settings["run"] = run = _run(graph, feeds, seed)
         settings["grads"] = run.bprop(keep="all") if _has_gradient(graph) else None
     click.echo(f"wrote {graph.render(out, view=cast(View, view), **settings)}")

@@ -19,6 +19,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from flowgraph import starting
 from flowgraph.box import Array
+from flowgraph.box.kinds import Flag, Kind, Number, OneOf
 from flowgraph.cli.ends import DONE, WRONG, ToRead
 from flowgraph.data.preparation import Preparation, read_table
 from flowgraph.errors import FileWriteError, SavedFileError, UsageError
@@ -29,18 +30,19 @@ from flowgraph.experiment.settings import TrainSettings, descriptions
 from flowgraph.experiment.training import Outcome, begin, resume_training
 from flowgraph.graph import Graph
 from flowgraph.printable import printable_lines
+from flowgraph.remedies import Remedy, words_of
 from flowgraph.saving.graph_file import load
 from flowgraph.saving.lock import held_folder
 from flowgraph.saving.replacing import replace_text
-from flowgraph.search.database import PRUNERS, SAMPLERS
 from flowgraph.search.result import SearchResult
+from flowgraph.search.sampling import PRUNERS, SAMPLERS
 from flowgraph.search.selection import select
 from flowgraph.search.space import read_space
 from flowgraph.starting import INTERRUPTED
 from flowgraph.training.callbacks import progress_callback
 from flowgraph.training.display import value_text
 from flowgraph.training.evaluation import predict as outputs_of
-from flowgraph.training.settings import Number, OneOf, kinds_of
+from flowgraph.training.settings import kinds_of
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -48,29 +50,31 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 class _Read(click.ParamType):  # type: ignore[type-arg]
     """A value that the description of a setting reads from a text."""
 
-    def __init__(self, kind: Any) -> None:
-        self.name, self._kind = kind.name, kind
+    def __init__(self, kind: Kind) -> None:
+        self.name, self._kind = kind.metavar, kind
 
     def convert(self, value: Any, parameter: Any, context: Any) -> Any:
         """What the text says; a default is a value already."""
         try:
-            return self._kind.of_text(value) if isinstance(value, str) else value
+            return self._kind.read_text(value) if isinstance(value, str) else value
         except (ValueError, UsageError):
-            return self.fail(f"{value!r} is no {self._kind.needed}", parameter, context)
+            return self.fail(f"{value!r} is no {self._kind.needed_text}", parameter, context)
 
 
-def _may_be_none(kind: Any) -> bool:
+def _may_be_none(kind: Kind) -> bool:
     """Whether a setting is a whole number that may be None, for which the command line takes a 0."""
     return isinstance(kind, Number) and kind.whole and bool(kind.none)
 
 
-def _type_of(kind: Any) -> Any:
+def _type_of(kind: Kind) -> Any:
     """The type of an option, as click has it."""
     if isinstance(kind, Number):
         return click.IntRange(min=0 if _may_be_none(kind) else int(kind.low)) if kind.whole else float
     if isinstance(kind, OneOf):
         return click.Choice(kind.words)
-    return _Read(kind) if hasattr(kind, "of_text") else kind.types[0]
+    if isinstance(kind, Flag):
+        return bool
+    return _Read(kind) if kind.metavar else str
 
 
 def settings_options(function: _F) -> _F:
@@ -78,12 +82,12 @@ def settings_options(function: _F) -> _F:
     described = descriptions()
     for field in reversed(fields(TrainSettings)[1:]):
         kind, option, default = kinds_of(TrainSettings)[field.name], field.name.replace("_", "-"), field.default
-        if _type_of(kind) is bool:
+        if isinstance(kind, Flag):
             option += f"/--{kind.off or f'no-{option}'}"
         text = described.get(field.name, "") + " (0 for None)" * _may_be_none(kind)
         shown = ",".join(map(str, default)) if isinstance(default, tuple) else default is not None
         settings: dict[str, Any] = {"type": _type_of(kind), "default": default, "show_default": shown, "help": text}
-        settings["multiple"] = hasattr(kind, "multiple")
+        settings["multiple"] = kind.multiple
         function = click.option(f"--{option}", *ALSO.get(field.name, ()), field.name, **settings)(function)
     return function
 
@@ -110,7 +114,7 @@ def space_of(texts: Sequence[str]) -> dict[str, Any]:
         raise click.UsageError(str(error)) from error
 
 
-def given(context: click.Context) -> list[str]:
+def options_given(context: click.Context) -> list[str]:
     """The options that were given on the command line."""
     source = click.core.ParameterSource.COMMANDLINE
     return [name for name in context.params if context.get_parameter_source(name) is source]
@@ -157,10 +161,10 @@ def train(
             else:
                 experiment, run = Experiment(settings_of(data, options)), RunFolder(out)
                 _tell_account(experiment)
-                with run.held():
+                with run.lock_for_writing():
                     outcome = begin(experiment, run, checks=checks, callbacks=callbacks, seconds=checkpoint_every)
     except KeyboardInterrupt:
-        starting.say(_interrupted(RunFolder(out)))
+        starting.say(_describe_interruption(RunFolder(out)))
         context.exit(INTERRUPTED)
     except FileWriteError as error:
         raise click.ClickException(f"{error}{_then_resume(RunFolder(out))}") from error
@@ -172,15 +176,15 @@ def train(
 
 def _epochs_of_resume(context: click.Context, data: str | None, options: dict[str, Any]) -> int | None:
     """The new number of epochs, if one was given; every other setting is that of the run."""
-    changed = [name for name in given(context) if name in options and name != "epochs"]
+    changed = [name for name in options_given(context) if name in options and name != "epochs"]
     if data is not None or changed:
         what = "DATA" if data is not None else f"--{changed[0].replace('_', '-')}"
         raise click.UsageError(f"--resume takes data and settings from the run folder, so {what} cannot be given.")
     epochs: int = options["epochs"]
-    return epochs if "epochs" in given(context) else None
+    return epochs if "epochs" in options_given(context) else None
 
 
-def _interrupted(run: RunFolder) -> str:
+def _describe_interruption(run: RunFolder) -> str:
     """What is left of a training that ended before it could finish a step, or that was not let finish it."""
     if run.checkpoint.exists():
         return f"interrupted; go on with: flowgraph train --resume -o {run.path}"
@@ -205,8 +209,8 @@ def _has_learnt(outcome: Outcome) -> bool:
 
 def _tell_account(experiment: Experiment) -> None:
     """What became of the columns of a table, a line for each."""
-    for name, what in experiment.account:
-        click.echo(printable_lines(f"{name or repr(name)}: {what}"))
+    for name, words in experiment.account:
+        click.echo(printable_lines(f"{name or repr(name)}: {words_of(words, Remedy.as_options)}"))
 
 
 def _tell(outcome: Outcome, run: RunFolder) -> None:
@@ -382,7 +386,7 @@ def predict(folder: Path, data: Path, out: Path | None, probabilities: bool, kee
     predictor = _predictor(run, len(columns), len(classes))
     target, table = _target(run, result, keep), read_table(data)
     kept = {name: ["" if cell is None else str(cell) for cell in table.column(name)] for name in keep}
-    output = outputs_of(predictor, _preparation(run, result).read(table))
+    output = outputs_of(predictor, _preparation(run, result).numbers_of(table))
     if probabilities and not classes:
         raise click.UsageError("--probabilities: the network gives numbers, which have none; leave it out")
     text = predictions(output, classes, target, probabilities=probabilities, kept=kept, raw=raw)

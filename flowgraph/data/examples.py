@@ -12,6 +12,7 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.errors import DataError, optional
 from flowgraph.markup import table, text
+from flowgraph.remedies import Remedy
 
 _MOST_ROWS, _MOST_COLUMNS = 10, 20
 """Rows and columns that a notebook shows of a table, from both ends: enough to see what the columns hold."""
@@ -115,7 +116,8 @@ class Examples:
         if missing:
             raise DataError(
                 f"{self.name}: found no example of class {_some([self.classes[i] for i in missing])}, so that its "
-                f"output would learn nothing; add examples, leave the class out, or split stratified (--stratify)"
+                f"output would learn nothing; add examples, leave the class out, or split with ",
+                Remedy(stratify=True),
             )
 
     def __len__(self) -> int:

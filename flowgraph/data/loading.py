@@ -10,7 +10,7 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.data.examples import BUNDLED, Examples, circles, moons, spirals
-from flowgraph.data.preparation import Preparation, quoted, read_npz, read_table, read_targets
+from flowgraph.data.preparation import Preparation, no_target, quote_cell, read_npz, read_table, read_targets
 from flowgraph.errors import DataError
 from flowgraph.saving.replacing import must_exist
 
@@ -65,7 +65,7 @@ def load_examples(
         raise DataError(f"{source}: found no .csv, .tsv or .npz file; the sets that have a name are {known}")
     must_exist(path)
     if target is None:
-        raise DataError(f"{source}: found no target, needs the name of the column to predict (--target)")
+        raise no_target(source)
     return (load_npz if path.suffix.lower() == ".npz" else load_csv)(path, target, kind=kind, max_bytes=max_bytes)
 
 
@@ -114,11 +114,11 @@ def load_csv(
     cells = table.column(target)
     if not columns:
         raise DataError(f"{path}: found only the target {target!r}, needs columns to predict it from")
-    x = Preparation.of_numbers(columns).read(table)
+    x = Preparation.of_numbers(columns).numbers_of(table)
     empty = next((row for row, cell in enumerate(cells) if cell is None), None)
     if empty is not None:
         raise table.refuse(empty, target, "a target")
-    y, classes = read_targets(np.fromiter(cells, object), kind, f"{path}: column {quoted(target)}")
+    y, classes = read_targets(np.fromiter(cells, object), kind, f"{path}: column {quote_cell(target)}")
     return Examples(x, y, tuple(columns), classes, str(path))
 
 
@@ -154,7 +154,7 @@ def load_inputs(path: str | os.PathLike[str], columns: Sequence[str], *, max_byt
     array([[  1., 120.],
            [  0.,  90.]])
     """
-    return Preparation.of_numbers(columns).read(read_table(path, max_bytes))
+    return Preparation.of_numbers(columns).numbers_of(read_table(path, max_bytes))
 
 
 def load_npz(

@@ -7,36 +7,44 @@ import io
 import math
 import os
 import re
-import shlex
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.errors import DataError, optional
-from flowgraph.printable import printable, shortened
+from flowgraph.printable import printable, shorten_text
+from flowgraph.remedies import Remedy, merge_remedies
 from flowgraph.saving.limits import check_made, check_size, read_within, reading_foreign, size_of
 from flowgraph.saving.replacing import must_exist
+
+Words: TypeAlias = tuple[str | Remedy, ...]
+"""A sentence: texts, and the remedies that it names."""
 
 TRUTHS = {"false": 0.0, "true": 1.0}
 """How a text file writes what other tables keep as booleans."""
 
 
-def quoted(text: object) -> str:
+def quote_cell(text: object) -> str:
     """A name or cell of a file as an error quotes it: on one line, and not at any length."""
-    return shortened(repr(text), 80)
+    return shorten_text(repr(text), 80)
 
 
 def no_column(table: object, name: str, known: Iterable[str]) -> DataError:
     """The error for a column that a table does not have."""
-    columns = shortened(printable(", ".join(known)))
-    return DataError(f"{table}: found no column {quoted(name)}; its columns are {columns}")
+    columns = shorten_text(printable(", ".join(known)))
+    return DataError(f"{table}: found no column {quote_cell(name)}; its columns are {columns}")
+
+
+def no_target(source: str) -> DataError:
+    """The error where it is not said which column is to be predicted."""
+    return DataError(f"{source}: found no target, needs the name of the column to predict, ", Remedy(target=...))
 
 
 def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, ...]]:
@@ -44,12 +52,12 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
     if values.ndim != 1 or values.dtype.kind not in "biufUSTO" or not len(values):
         raise DataError(f"{where}: found {values.dtype} of shape {values.shape}, needs a number or word per example")
     numbers: Any = None
-    values = _written(values, kind) if values.dtype == object else values
+    values = _write_as_text(values, kind) if values.dtype == object else values
     if values.dtype.kind in "biuf" or all(map(_is_number, values)):
         numbers = values.astype(float)
     elif kind == "numbers":
         word = next(str(value) for value in values if not _is_number(value))
-        raise DataError(f"{where}: found {quoted(word)}, needs numbers; kind='classes' takes words")
+        raise DataError(f"{where}: found {quote_cell(word)}, needs numbers; kind='classes' takes words")
     if numbers is not None and not np.all(np.isfinite(numbers)):
         row = int(np.flatnonzero(~np.isfinite(numbers))[0])
         raise DataError(f"{where}: found {numbers[row]} in row {row}, needs finite numbers")
@@ -65,13 +73,13 @@ def read_targets(values: Array, kind: str, where: str) -> tuple[Any, tuple[str, 
         )
         classes = tuple(str(word).removesuffix(".0") for word in distinct)
     if len(classes) < 2:
-        raise DataError(f"{where}: found one class, {quoted(classes[0])}, needs two or more")
+        raise DataError(f"{where}: found one class, {quote_cell(classes[0])}, needs two or more")
     if kind == "auto" and are_many(len(classes), len(values)):
-        raise DataError(f"{where}: {MANY.format(len(classes), len(values))}")
+        raise DataError(f"{where}: ", *too_many(len(classes), len(values)))
     return labels, classes
 
 
-def _written(values: Array, kind: str) -> Array:
+def _write_as_text(values: Array, kind: str) -> Array:
     """Numbers, dates and truth values of a table as a text file has them."""
     words = [str(value).lower() if isinstance(value, bool) else str(value) for value in values]
     lower = [word.lower() for word in words]
@@ -83,7 +91,10 @@ def _written(values: Array, kind: str) -> Array:
     return np.array(words, object)
 
 
-MANY = "found {} different values in {} rows; say which they are, kind='classes' or kind='numbers' (--task)"
+def too_many(values: int, rows: int) -> Words:
+    """That so many different targets may be no classes."""
+    found = f"found {values} different values in {rows} rows; say which they are, "
+    return found, Remedy(kind="classes"), " or ", Remedy(kind="numbers")
 
 
 def are_many(values: int, rows: int) -> bool:
@@ -145,8 +156,8 @@ def rows_of(path: Path, max_bytes: int | None = None) -> tuple[list[str], list[l
     if twice is not None:
         places = ", ".join(str(place) for place, name in enumerate(header, 1) if name == twice)
         raise DataError(
-            f"{path}: found two columns called {quoted(twice)}, needs a name of its own for each; they are the columns "
-            f"{shortened(places)} of line {table[0][1]}"
+            f"{path}: found two columns called {quote_cell(twice)}, needs a name of its own for each; they are the "
+            f"columns {shorten_text(places)} of line {table[0][1]}"
         )
     for row, line in table[1:]:
         if len(row) != len(header):
@@ -194,12 +205,12 @@ class Table:
     def place(self, row: int, column: str, needed: str) -> str:
         """What is wrong with a cell: its row and column, its text, and what is needed."""
         cell = self.column(column)[row]
-        content = "no value" if cell is None else quoted(cell)
-        return f"{self.places[row]}, column {quoted(column)}: found {content}, needs {needed}"
+        content = "no value" if cell is None else quote_cell(cell)
+        return f"{self.places[row]}, column {quote_cell(column)}: found {content}, needs {needed}"
 
-    def refuse(self, row: int, column: str, needed: str) -> DataError:
-        """The error for a cell."""
-        return DataError(f"{self.name}: {self.place(row, column, needed)}")
+    def refuse(self, row: int, column: str, needed: str, *words: str | Remedy) -> DataError:
+        """The error for a cell; the words say what to do."""
+        return DataError(f"{self.name}: {self.place(row, column, needed)}", *words)
 
 
 def number(cell: Any) -> float | None:
@@ -281,7 +292,7 @@ def table_of(frame: object, name: str = "table") -> Table:
         raise DataError(f"{name}: found {len(known)} rows of {len(known.columns)} columns, needs 1 or more of both")
     cells = {}
     for column in known.columns:
-        with reading_foreign(f"{name}: column {quoted(column)} has a value that Python does not have", DataError):
+        with reading_foreign(f"{name}: column {quote_cell(column)} has a value that Python does not have", DataError):
             cells[str(column)] = _values(known[column])
     return Table(name, cells, [f"row {row}" for row in range(len(known))])
 
@@ -332,7 +343,7 @@ class Column:
         """The names of the columns of numbers that it becomes."""
         return [f"{self.name}={word}" for word in self.words] if self.kind == "text" else [self.name]
 
-    def read(self, table: Table) -> Array:
+    def numbers_of(self, table: Table) -> Array:
         """The numbers of this column of a table, (rows, columns); a cell that does not fit is refused with its row."""
         convert = self._place if self.kind == "text" else CONVERSIONS[self.kind]
         fill = convert(self.fill) if isinstance(self.fill, str) else self.fill
@@ -340,8 +351,8 @@ class Column:
         numbers_or_none = [fill if cell is None else convert(cell) for cell in cells]
         bad = next((row for row, value in enumerate(numbers_or_none) if value is None), None)
         if bad is not None:
-            way = "; leave the row out, or train with --impute, which fills gaps in" if cells[bad] is None else ""
-            raise table.refuse(bad, self.name, self._needed() + way)
+            way: Words = ("; leave the row out, or train with ", Remedy(impute=...), ", which fills gaps in")
+            raise table.refuse(bad, self.name, self._what_is_needed(), *(way if cells[bad] is None else ()))
         numbers = np.array(numbers_or_none, float)
         return np.eye(len(self.words))[numbers.astype(int)] if self.kind == "text" else numbers[:, None]
 
@@ -350,7 +361,7 @@ class Column:
         word = str(cell)
         return self.words.index(word) if word in self.words else None
 
-    def _needed(self) -> str:
+    def _what_is_needed(self) -> str:
         if self.kind != "text":
             return NEEDED[self.kind]
         return f"one of the words of the training table, {', '.join(self.words[:5])}{' ...' * (len(self.words) > 5)}"
@@ -376,7 +387,7 @@ class Preparation:
         """The preparation of these columns of a table; values for imputation come from the training rows only.
 
         A number or date is filled in by the mean or median, a word by the most frequent one. All that cannot be read
-        is refused at once, with the options of `flowgraph train` that read it.
+        is refused at once, with the settings that read it.
         """
         refuse_all(table, problems_of(table, names, one_hot=one_hot, impute=impute, decimal=decimal))
         training = table.take(rows)
@@ -398,9 +409,9 @@ class Preparation:
         """The names of the columns of numbers."""
         return tuple(name for column in self.columns for name in column.names)
 
-    def read(self, table: Table) -> Array:
+    def numbers_of(self, table: Table) -> Array:
         """The inputs of a network for the rows of a table."""
-        return np.concatenate([column.read(table) for column in self.columns], axis=1)
+        return np.concatenate([column.numbers_of(table) for column in self.columns], axis=1)
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON has it."""
@@ -432,8 +443,12 @@ MOST_WORDS = 0.5
 FEWEST = 10
 """Rows from which on it says something that all of them differ."""
 
-Undecided = tuple[str, str]
-"""What cannot be read as it stands, and the option that reads it."""
+
+class Undecided(NamedTuple):
+    """What cannot be read as it stands, in words, and the settings that read it."""
+
+    words: Words
+    remedy: Remedy
 
 
 def problems_of(
@@ -452,47 +467,50 @@ def kind_of(table: Table, name: str, decimal: str) -> str:
 
 
 def comma_problem(table: Table, name: str) -> Undecided:
-    """That the numbers of a column have commas, how one is read, and the option that reads all columns of the table."""
+    """That the numbers of a column have commas, how one is read, and what reads all columns of the table."""
     cells = table.column(name)
     row = next(i for i, cell in enumerate(cells) if isinstance(cell, str) and "," in cell)
     comma, point = (
         f"{CONVERSIONS[kind](cells[row]):.10g}" if table.fits(name, kind) else "a word" for kind in COMMAS
     )  # fmt: skip
-    needed = f"a number without commas; --decimal comma reads it as {comma}, --decimal point as {point}"
+    by_comma, by_point = Remedy(decimal="comma"), Remedy(decimal="point")
     decimals = any(table.kind(n) == "decimal comma" and not table.fits(n, "decimal point") for n in table.cells)
-    return table.place(row, name, needed), f"--decimal {'comma' if decimals else 'point'}"
+    place = table.place(row, name, "a number without commas; ")
+    words = (place, by_comma, f" reads it as {comma}, ", by_point, f" as {point}")
+    return Undecided(words, by_comma if decimals else by_point)
 
 
 def _problems(table: Table, name: str, one_hot: bool, impute: str, decimal: str) -> Iterator[Undecided]:
-    cells, drop = table.column(name), f"--drop {shlex.quote(name)}"
+    cells, drop = table.column(name), Remedy(drop=(name,))
     present = [cell for cell in cells if cell is not None]
     if not present:
-        yield f"column {name!r}: found no value in the column {name!r}; {drop} leaves it out", drop
+        yield Undecided((f"column {name!r}: found no value in the column {name!r}; ", drop, " leaves it out"), drop)
         return
     kind = kind_of(table, name, decimal)
     if kind in COMMAS and decimal == "ask":
-        problem, option = comma_problem(table, name)
-        yield problem, option
-        kind = kind_of(table, name, option.rpartition(" ")[2])
+        problem = comma_problem(table, name)
+        yield problem
+        kind = kind_of(table, name, problem.remedy["decimal"])
     if kind == "text" and not one_hot:
         row = next(i for i, cell in enumerate(cells) if cell is not None and not _fits(cell))
         words = len(set(map(str, present)))
         useless = words == 1 or (len(present) >= FEWEST and words > MOST_WORDS * len(present))
-        needed = (
-            f"a number or a date such as 2024-12-31; --one-hot makes a column of 0 and 1 of each word, {drop} leaves "
-            f"the column out ({_mixture(present) or f'different words: {words:,} in {len(present):,} rows'})"
-        )
-        yield table.place(row, name, needed), drop if useless else "--one-hot"
+        counts = _mixture(present) or f"different words: {words:,} in {len(present):,} rows"
+        one_hot_of_all = Remedy(one_hot=True)
+        said = (
+            table.place(row, name, "a number or a date such as 2024-12-31; "), one_hot_of_all,
+            " makes a column of 0 and 1 of each word, ", drop, f" leaves the column out ({counts})",
+        )  # fmt: skip
+        yield Undecided(said, drop if useless else one_hot_of_all)
         if useless:
             return
     if impute == "none" and len(present) < len(cells):
         row = next(i for i, cell in enumerate(cells) if cell is None)
         count = f"{len(cells) - len(present):,} of {len(cells):,}"
-        way = f"--drop-missing leaves such rows out, --impute fills them in ({count})"
-        yield table.place(row, name, f"{NEEDED[kind]}; {way}"), FILL
-
-
-FILL = "--impute median"
+        leave_out, fill_in = Remedy(drop_missing=True), Remedy(impute=...)
+        place = table.place(row, name, f"{NEEDED[kind]}; ")
+        said = (place, leave_out, " leaves such rows out, ", fill_in, f" fills them in ({count})")
+        yield Undecided(said, Remedy(impute="median"))
 
 
 def _mixture(present: Sequence[Any]) -> str:
@@ -502,22 +520,22 @@ def _mixture(present: Sequence[Any]) -> str:
 
 
 def refuse_all(table: Table, problems: Sequence[Undecided]) -> None:
-    """One error for all that cannot be read, with the options that together read the table."""
+    """One error for all that cannot be read, with the settings that together read the table."""
     if problems:
-        options = " ".join(dict.fromkeys(option for _, option in problems))
-        lines = [what for what, _ in problems]
-        found = lines[0] if len(lines) == 1 else "\n  ".join([f"{len(lines)} things to decide", *lines])
-        raise DataError(f"{table.name}: {found}\nall is read with: {options}")
+        several = f"{len(problems)} things to decide" if len(problems) > 1 else ""
+        lines = [part for problem in problems for part in ("\n  " if several else "", *problem.words)]
+        together = merge_remedies(problem.remedy for problem in problems)
+        raise DataError(f"{table.name}: {several}", *lines, "\nall is read with: ", together)
 
 
-def account_of(table: Table, columns: Sequence[Column]) -> list[tuple[str, str]]:
+def account_of(table: Table, columns: Sequence[Column]) -> list[tuple[str, Words]]:
     """What was done to each column, and what may be wrong with it."""
     return [(column.name, _account(table.column(column.name), column)) for column in columns]
 
 
-def _account(cells: Sequence[Any], column: Column) -> str:
+def _account(cells: Sequence[Any], column: Column) -> Words:
     present = [cell for cell in cells if cell is not None]
-    different, drop = len(set(map(str, present))), f"--drop {shlex.quote(column.name)}"
+    different, drop = len(set(map(str, present))), Remedy(drop=(column.name,))
     text = column.kind == "text"
     parts = [f"{len(column.words):,} words, a column of 0 and 1 for each" if text else READ[column.kind]]
     if text and _mixture(present):
@@ -527,10 +545,10 @@ def _account(cells: Sequence[Any], column: Column) -> str:
         parts.append(f"{len(cells) - len(present):,} missing values filled with {fill}")
     whole = column.kind == "number" and all((number(cell) or 0.0).is_integer() for cell in present)
     if different == len(present) >= FEWEST and (whole or text):
-        parts.append(f"differs in every row; if it identifies rows, leave it out: {drop}")
-    elif different < 2:
-        parts.append(f"the same in every row, so nothing is learnt from it: {drop}")
-    return "; ".join(parts)
+        return "; ".join([*parts, "differs in every row; if it identifies rows, leave it out: "]), drop
+    if different < 2:
+        return "; ".join([*parts, "the same in every row, so nothing is learnt from it: "]), drop
+    return ("; ".join(parts),)
 
 
 READ = {
@@ -549,8 +567,11 @@ def without_missing(table: Table, names: Sequence[str]) -> Table:
     if not kept:
         emptiest = max(names, key=lambda name: sum(cell is None for cell in table.column(name)))
         raise DataError(
-            f"{table.name}: found a missing value in every one of {len(table)} rows, so that none is left; --impute "
-            f"fills them in, --drop leaves columns out, and {emptiest!r} lacks most"
+            f"{table.name}: found a missing value in every one of {len(table)} rows, so that none is left; ",
+            Remedy(impute=...),
+            " fills them in, ",
+            Remedy(drop=...),
+            f" leaves columns out, and {emptiest!r} lacks most",
         )
     return table if len(kept) == len(table) else table.take(kept)
 
@@ -563,8 +584,9 @@ def _fill(training: Table, name: str, kind: str, impute: str) -> float | str:
     cells = [cell for cell in training.column(name) if cell is not None]
     if not cells:
         raise DataError(
-            f"{training.name}: found no value in the column {name!r} of the training rows, from which to impute; "
-            f"--drop {shlex.quote(name)} leaves the column out"
+            f"{training.name}: found no value in the column {name!r} of the training rows, from which to impute; ",
+            Remedy(drop=(name,)),
+            " leaves the column out",
         )
     if kind == "text":
         counts = Counter(map(str, cells))

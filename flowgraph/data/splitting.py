@@ -327,7 +327,7 @@ def split(examples: Examples, *, valid: float = 0.2, test: float = 0.2, stratify
     counts = _counts(examples, valid, test)
     order = np.random.default_rng(seed).permutation(len(examples))
     if stratify:
-        order = _stratified(examples, order, counts)
+        order = _order_by_class(examples, order, counts)
     train, valid_rows, test_rows = np.split(order, np.cumsum(counts)[:2])
     parts = [examples.take(rows, f"{examples.name} ({word})") for rows, word in (
         (train, "train"), (valid_rows, "valid"), (test_rows, "test"))]  # fmt: skip
@@ -353,14 +353,14 @@ def _counts(examples: Examples, valid: float, test: float) -> list[int]:
     return counts
 
 
-def _stratified(examples: Examples, order: Array, counts: list[int]) -> Array:
+def _order_by_class(examples: Examples, order: Array, counts: list[int]) -> Array:
     """The order in which each part has its share of each class: by largest remainders, class after class."""
     if not examples.classes:
         raise DataError("split: found stratify=True for targets that are numbers, needs classes")
     labels = examples.y[order]
     _, sizes = np.unique(labels, return_counts=True)
     members = [order[labels == label] for label in np.unique(labels)]
-    table = _apportioned(sizes, np.array(counts))
+    table = _apportion_counts(sizes, np.array(counts))
     for label, size, row in zip(np.unique(labels), sizes, table, strict=True):
         if row[0] == 0:
             raise DataError(
@@ -379,7 +379,7 @@ def _stratified(examples: Examples, order: Array, counts: list[int]) -> Array:
     return np.concatenate(parts)
 
 
-def _apportioned(sizes: Array, counts: Array) -> Array:
+def _apportion_counts(sizes: Array, counts: Array) -> Array:
     """Whole numbers, one per class and part, with these sums, nearest to sizes × counts / total."""
     exact = np.outer(sizes, counts) / counts.sum()
     table: Array = np.floor(exact).astype(int)

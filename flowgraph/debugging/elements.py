@@ -78,7 +78,9 @@ def bisect_nonfinite(call: Callable[..., Any], arguments: Sequence[Any], place: 
     ]
 
     def bad_with(others_kept: bool, suspect: tuple[int, int | None], count: int) -> bool:
-        changed = [_kept(argument, number, suspect, count, others_kept) for number, argument in enumerate(arguments)]
+        changed = [
+            _keep_elements(argument, number, suspect, count, others_kept) for number, argument in enumerate(arguments)
+        ]
         with np.errstate(all="ignore"):
             return not np.isfinite(element(call(*changed), place))
 
@@ -96,18 +98,20 @@ def bisect_nonfinite(call: Callable[..., Any], arguments: Sequence[Any], place: 
     return None
 
 
-def _kept(argument: object, number: int, suspect: tuple[int, int | None], count: int, others_kept: bool) -> Any:
+def _keep_elements(
+    argument: object, number: int, suspect: tuple[int, int | None], count: int, others_kept: bool
+) -> Any:
     """The argument with the first `count` bad elements of the suspect, and with all or none of the others."""
     arrays = []
     for part, array in parts_of(argument):
         if (number, part) == suspect:
-            arrays.append(_cleaned(array, count))
+            arrays.append(_clean_array(array, count))
         else:
-            arrays.append(array if others_kept else _cleaned(array, 0))
+            arrays.append(array if others_kept else _clean_array(array, 0))
     return tuple(arrays) if isinstance(argument, tuple) else arrays[0]
 
 
-def _cleaned(array: Value, count: int) -> Any:
+def _clean_array(array: Value, count: int) -> Any:
     """A copy with ones in place of the bad elements after the first `count`."""
     mask = bad_mask(array)
     if not mask.any():
@@ -174,6 +178,6 @@ def vjp_contribution(step: Step, child: int, grad: Value, own: Value, *values: A
     total: Any = None
     for position, slot, edge in step.edges:
         if slot == child:
-            part = edge.settled(parts[position], values[position])
+            part = edge.settle_gradient(parts[position], values[position])
             total = part if total is None else accumulate(total, part)
     return total

@@ -104,8 +104,8 @@ class NanExplanation:
         lines = [f"explain_nan: the first {self.kind} is made by the {self.phase} of {who}"]
         lines += [f"  {first}", f"  built at {self.box.built_at}"]
         lines += [f"  what helps: {self.remedy}"]
-        lines += _listed("fed by", self.fed_by)
-        lines += _listed("goes on to", self.spread)
+        lines += _list_elements("fed by", self.fed_by)
+        lines += _list_elements("goes on to", self.spread)
         return "\n".join([*lines, *([f"  {self.note}"] if self.note else [])])
 
     __repr__ = __str__
@@ -114,7 +114,7 @@ class NanExplanation:
         return f"<pre>{html.escape(str(self))}</pre>"
 
 
-def _listed(title: str, elements: tuple[Element, ...]) -> list[str]:
+def _list_elements(title: str, elements: tuple[Element, ...]) -> list[str]:
     if not elements:
         return []
     texts = [f"    {element}" for element in elements]
@@ -264,7 +264,7 @@ class Search:
         elif first.phase == "bprop":
             read, fed, hidden = [], [], False
         else:
-            read, fed = self._read(first.slot, first.place), self._fed(first.slot, first.place)
+            read, fed = self._origins_of(first.slot, first.place), self._all_origins(first.slot, first.place)
             hidden = start.phase == "bprop" and not is_bad(self._outputs())
         spread = [self._element(*bad) for bad in reversed(trail)]
         value = spread[0].value
@@ -303,7 +303,7 @@ class Search:
             return Bad("fprop", slots[culprit.argument - 1], culprit.place), None
         return None, None
 
-    def _read(self, slot: int, place: Place | None) -> list[Element]:
+    def _origins_of(self, slot: int, place: Place | None) -> list[Element]:
         """The elements from which a box computed an element: one of each child, or all where it reads more than one."""
         slots = [self.graph.slots[child] for child in self.graph.boxes[slot].children]
         if place is None:
@@ -311,13 +311,13 @@ class Search:
         elements = elements_read(self.graph.boxes[slot], place, [self.values[child] for child in slots])
         return [self._element("fprop", slots[position], there) for position, there in elements]
 
-    def _fed(self, slot: int, place: Place) -> list[Element]:
+    def _all_origins(self, slot: int, place: Place) -> list[Element]:
         """The elements from which an element was computed, recursively while each is a single element."""
         known: dict[tuple[int, Place | None], Element] = {}
         queue: list[tuple[int, Place | None]] = [(slot, place)]
         while queue and len(known) < MOST_FED:
             at, there = queue.pop(0)
-            for origin in self._read(at, there) if there is not None else []:
+            for origin in self._origins_of(at, there) if there is not None else []:
                 key = (self.graph.slots[origin.box], None if origin.index is None else Place(origin.part, origin.index))
                 if key not in known:
                     known[key] = origin
@@ -327,7 +327,7 @@ class Search:
     def _read_in_bprop(self, step: Step, bad: Bad) -> tuple[list[Element], list[Element], bool]:
         """The inputs of a bprop: values of the children, its own value, the incoming gradient and whether that is 0."""
         place = self._place_of(step, bad)
-        read = self._read(step.slot, place)
+        read = self._origins_of(step.slot, place)
         own = [self._element("fprop", step.slot, place), self._element("bprop", step.slot, place)]
         return read, [*read, *own], place is not None and bool(own[1].value == 0)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from flowgraph.box import Box, Constant, Elementwise, Value
 from flowgraph.box.axes import core_of, counted_on, settings_over_rows, signature_of
 from flowgraph.box.inference import axes_of
 from flowgraph.box.leaves import Input
+from flowgraph.box.opening import boxes_between, inside_of
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex
 from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.engine.shape_like import (
@@ -31,7 +32,7 @@ from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.derivatives.backward_graph import gradients
 from flowgraph.derivatives.opaque import parts_of, settled_bprop
 from flowgraph.errors import ShapeError, UsageError
-from flowgraph.graph.steps import replay
+from flowgraph.graph.steps import replace_leaves
 from flowgraph.graph.topology import topological_order
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec, shape_text
@@ -49,13 +50,37 @@ def over_rows(outputs: Sequence[Box], rows: Mapping[Box, Box]) -> list[Box]:
     on by one; a box for which no rule is known is run row by row. There are rules for what gradients are made of
     that are linear in the rows.
     """
-    some = next(iter(rows.values()))
-    mapped: dict[Box, Box] = dict(rows)
-    for box in topological_order(outputs):
-        if box in mapped or not any(child in mapped for child in box.children):
-            continue
-        mapped[box] = _over_rows(box, mapped, some)
-    return [mapped[box] if box in mapped else RepeatRows(box, some) for box in outputs]
+    return Rows(rows).repeat(outputs)
+
+
+class Rows:
+    """Boxes over all rows, as they are asked for: each is built once, also where many are asked for one by one.
+
+    `leaves` has for each leaf of one row that of all rows, with one more axis in front.
+    """
+
+    def __init__(self, leaves: Mapping[Box, Box]) -> None:
+        self._some = next(iter(leaves.values()))
+        self._mapped: dict[Box, Box] = dict(leaves)
+        self._seen: set[Box] = set(leaves)
+
+    def over(self, outputs: Sequence[Box]) -> list[Box | None]:
+        """Each output over all rows, None for one that reads no row."""
+        order = topological_order(outputs, self._seen)
+        mapped = self._mapped
+        try:
+            for box in order:
+                if box not in mapped and any(child in mapped for child in box.children):
+                    mapped[box] = _over_rows(box, mapped, self._some)
+        except BaseException:
+            self._seen.difference_update(order)
+            raise
+        return [mapped.get(box) for box in outputs]
+
+    def repeat(self, outputs: Sequence[Box]) -> list[Box]:
+        """Each output over all rows; one that reads no row is repeated."""
+        pairs = zip(outputs, self.over(outputs), strict=True)
+        return [RepeatRows(box, self._some) if over is None else over for box, over in pairs]
 
 
 def _over_rows(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
@@ -65,7 +90,25 @@ def _over_rows(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     elif rule is None and core_of(type(box)) is not None:
         rule = _of_loop_axes
     result: Box | None = None if rule is None else rule(box, mapped, some)
+    if result is None:
+        result = _of_parts(box, mapped, some)
     return row_by_row(box, mapped) if result is None else result
+
+
+def _of_parts(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box | None:
+    """What a box of flowgraph's declares that it is made of, over rows; None where it declares nothing.
+
+    A box of a user keeps its own bprop.
+    """
+    declared = box.built_in and type(box).parts is not Box.parts and len(box.outputs) == 1
+    inside = inside_of(box) if declared else None
+    if inside is None:
+        return None
+    known = dict(mapped)
+    for part in boxes_between(box.children, inside):
+        if any(child in known for child in part.children):
+            known[part] = _over_rows(part, known, some)
+    return known[inside[0]] if inside[0] in known else RepeatRows(inside[0], some)
 
 
 def rule_for(*classes: type[Box], of_parts: bool = False) -> Callable[[Rule], Rule]:
@@ -81,7 +124,7 @@ def rule_for(*classes: type[Box], of_parts: bool = False) -> Callable[[Rule], Ru
     return register
 
 
-def lifted(child: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
+def lift_child(child: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
     """The child in rows, repeated if it is the same in all."""
     return mapped[child] if child in mapped else RepeatRows(child, some)
 
@@ -102,7 +145,7 @@ def _in_front(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     for is_repeated in (False, True):
         children: list[Any] = []
         for i, child in enumerate(box.children):
-            a: Any = lifted(child, mapped, some) if is_repeated else mapped.get(child, child)
+            a: Any = lift_child(child, mapped, some) if is_repeated else mapped.get(child, child)
             if len(cores[i]) < len(signature.children[i]):
                 a = np.expand_dims(a, _missing(signature.children[i], cores[i]))
             if fronts[i] < most and (is_repeated or child in mapped):
@@ -126,7 +169,7 @@ def _of_loop_axes(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     settings = settings_over_rows(box)
     if settings is None:
         return None
-    children = [lifted(child, mapped, some) for child in box.children]
+    children = [lift_child(child, mapped, some) for child in box.children]
     try:
         return type(box)(*children, **box.setting_values() | settings)
     except UsageError:  # of a setting that is one axis or None, where None means several that are not all
@@ -135,14 +178,14 @@ def _of_loop_axes(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
 
 @rule_for(SumLike)
 def _sum_like(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
-    a, like = (lifted(child, mapped, some) for child in box.children)
+    a, like = (lift_child(child, mapped, some) for child in box.children)
     extra = len(a.shape) - len(like.shape)
     return SumLike(np.sum(a, axis=tuple(range(1, 1 + extra))) if extra else a, like)
 
 
 @rule_for(ReshapeLike)
 def _reshape_like(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box:
-    return ReshapeLike(*(lifted(child, mapped, some) for child in box.children))
+    return ReshapeLike(*(lift_child(child, mapped, some) for child in box.children))
 
 
 @rule_for(CountLike)
@@ -185,7 +228,7 @@ def _matmul(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
 def _tensordot(box: Box, mapped: Mapping[Box, Box], some: Box) -> Any:
     a, b = box.children
     if a in mapped and b in mapped:
-        return over_rows([box.as_product(a, b)], mapped)[0]
+        return _of_parts(box, mapped, some)
     of_a, of_b = (
         tuple(axis % len(child.shape) + (child in mapped) for axis in axes)
         for axes, child in zip(box.axes, (a, b), strict=True)
@@ -230,7 +273,9 @@ def _index_add(box: Box, mapped: Mapping[Box, Box], some: Box) -> Box | None:
     a, like, *indices = box.children
     if any(i in mapped for i in indices) or _apart(box.index):
         return None
-    return IndexAdd(lifted(a, mapped, some), lifted(like, mapped, some), *indices, index=(slice(None), *box.index))
+    return IndexAdd(
+        lift_child(a, mapped, some), lift_child(like, mapped, some), *indices, index=(slice(None), *box.index)
+    )
 
 
 @rule_for(Part)
@@ -293,8 +338,8 @@ def _of_one_row(box: Box, mapped: Mapping[Box, Box]) -> Box:
     if len(known) == len(box.shape):
         return Constant(np.broadcast_to(np.zeros((), box.dtype), known))
     rows: Any = mapped[box]
-    row: Box = np.sum(rows, axis=0).astype(box.dtype)
-    return row
+    row: Any = np.sum(rows, axis=0)
+    return cast(Box, row.astype(box.dtype))
 
 
 # Convolutions over rows: rows become further examples, further filters, or groups of channels.
@@ -321,7 +366,7 @@ def _part_of_axes(
     children = list(box.children)
     for i, axis in enumerate(places):
         if axis is not None:
-            rows: Any = lifted(children[i], mapped, some)
+            rows: Any = lift_child(children[i], mapped, some)
             rows = np.moveaxis(rows, 0, axis) if axis else rows
             children[i] = np.reshape(rows, (*rows.shape[:axis], -1, *rows.shape[axis + 2 :]))
     h = type(box)(*children, **box.setting_values() | settings)
@@ -354,7 +399,7 @@ class PerRow(Box):
         """The values of the rows, stacked."""
         rows = [parts_of(self.box.fprop(*row)) for row in self._rows(children)]
         if rows:
-            parts = tuple(self._stacked(part) for part in zip(*rows, strict=True))
+            parts = tuple(self._stack_rows(part) for part in zip(*rows, strict=True))
         else:
             shapes = [spec.shape for spec in self.box.outputs]
             if not all(isinstance(size, int) for shape in shapes for size in shape):
@@ -400,7 +445,7 @@ class PerRow(Box):
         for i in range(count):
             yield [_row(child, i) if batched else child for child, batched in zip(children, self.batched, strict=True)]
 
-    def _stacked(self, part: Sequence[Value]) -> Value:
+    def _stack_rows(self, part: Sequence[Value]) -> Value:
         shapes = list(dict.fromkeys(map(np.shape, part)))
         if len(shapes) > 1:
             raise ShapeError(
@@ -451,10 +496,4 @@ def _row(value: Value, i: int) -> Any:
 def put_in(box: Box, leaves: dict[Box, Box]) -> Box:
     """The box with other boxes in the place of some leaves; what does not read them stays as it is."""
     boxes = topological_order([box])
-    touched = set(leaves)
-    for node in boxes:
-        if any(child in touched for child in node.children):
-            touched.add(node)
-    known = {node: leaves.get(node, node) for node in boxes if node in leaves or node not in touched}
-    replaced: Box = replay(boxes, {node: i for i, node in enumerate(boxes)}, known)[-1]
-    return replaced
+    return replace_leaves(boxes, {node: i for i, node in enumerate(boxes)}, leaves)[-1]

@@ -10,6 +10,7 @@ import numpy as np
 from flowgraph.box import Box, Built, Constant, Value
 from flowgraph.box.arrays import array_of
 from flowgraph.box.leaves import Input
+from flowgraph.box.node import current
 from flowgraph.boxes.engine.shape_like import RepeatRows, RowsAs, UnitRows
 from flowgraph.derivatives.backward_graph import Fallback, boxes_of, gradient, gradients, output_of, sent_back
 from flowgraph.derivatives.batching import over_rows, put_in
@@ -82,13 +83,20 @@ def jvp(output: Built, wrt: Built | Iterable[Built], along: Value, *, fallback: 
     array([ 6., 80.])
     """
     boxes, directions = _directions("jvp", wrt, along)
-    return pushed(output_of("jvp", output), boxes, directions, fallback)
+    return push_forward(output_of("jvp", output), boxes, directions, fallback)
 
 
-def pushed(
+def push_forward(
     output: Box, boxes: list[Box], directions: list[Value], fallback: Fallback | None, units: bool = False
 ) -> Box:
     """The directional derivative of `jvp`; `units` says that the directions are one-hot arrays."""
+    tape = current()
+    if tape is not None and tape.at_once and tape.value_of(output) is not None:
+        # a slope is linear in what arrives, so that any numbers will do
+        zeros = Constant(np.zeros(output.shape, output.dtype))
+        tape.differentiate_by(zeros)
+        sent = sent_back([output], boxes, [zeros], fallback, "zeros")
+        return sent_back(sent, [zeros], directions, fallback, "zeros", units)[0]
     arriving = Input("arriving", shape=output.shape, dtype=output.dtype)
     sent = gradient(output, boxes, arriving, fallback=fallback)
     (slope,) = sent_back(sent, [arriving], directions, fallback, "zeros", units)
@@ -272,7 +280,7 @@ def hessian_blocks(output: Box, boxes: list[Box], *, fallback: Fallback | None =
         for j, rows in zip(later, over_rows(products, {along: UnitRows(boxes[i])}), strict=True):
             blocks[i][j] = RowsAs(rows, boxes[i])
             if i != j:
-                blocks[j][i] = _mirrored(blocks[i][j], boxes[i].ndim, boxes[j].ndim)
+                blocks[j][i] = _swap_axes(blocks[i][j], boxes[i].ndim, boxes[j].ndim)
     mark_derivatives(block for line in blocks for block in line)
     return blocks
 
@@ -297,13 +305,13 @@ def _needs_real(who: str, *boxes: Box) -> None:
 def _columns(output: Box, box: Box, fallback: Fallback | None) -> Box:
     """The Jacobian from slopes along every unit direction of the box."""
     along = Input("along", shape=box.shape, dtype=box.dtype)
-    slope = pushed(output, [box], [along], fallback, units=True)
+    slope = push_forward(output, [box], [along], fallback, units=True)
     (rows,) = over_rows([slope], {along: UnitRows(box)})
-    result = _mirrored(RowsAs(rows, box), box.ndim, output.ndim)
+    result = _swap_axes(RowsAs(rows, box), box.ndim, output.ndim)
     mark_derivatives([result])
     return result
 
 
-def _mirrored(block: Box, first: int, second: int) -> Box:
+def _swap_axes(block: Box, first: int, second: int) -> Box:
     """The last axes of a block before the first ones."""
     return block.transpose((*range(first, first + second), *range(first)))

@@ -37,7 +37,7 @@ class BpropOf(Box):
 
     def fprop(self, *arrays: Value) -> Value:
         """What bprop gives for the children asked for."""
-        grads, value, children = self._read(arrays)
+        grads, value, children = self._split_arrays(arrays)
         parts = self._call(grads, value, children)
         return tuple(parts) if len(parts) > 1 else parts[0]
 
@@ -69,7 +69,7 @@ class BpropOf(Box):
         children = tuple(i not in self.wanted for i in range(len(self.box.children)))
         return (*(False for part in self.present if part), True, *children)
 
-    def sent(self) -> list[Spec]:
+    def specs_arriving(self) -> list[Spec]:
         """The specs of the outputs of the box that a gradient arrives at."""
         return [spec for spec, there in zip(self.box.outputs, self.present, strict=True) if there]
 
@@ -86,7 +86,9 @@ class BpropOf(Box):
             f"fallback='central differences' in fg.gradient, fg.hvp, fg.jacobian, fg.hessian"
         )
 
-    def moved(self, grads: Value, children: Sequence[Any], directions: Sequence[Any], step: float) -> list[Any]:
+    def gradients_moved(
+        self, grads: Value, children: Sequence[Any], directions: Sequence[Any], step: float
+    ) -> list[Any]:
         """The gradients at the children moved along the directions, by `step`."""
         there = list(children)
         for child, direction in zip(self.wanted, directions, strict=True):
@@ -94,7 +96,7 @@ class BpropOf(Box):
                 there[child] = (children[child] + step * direction).astype(children[child].dtype)
         return self._call(grads, self.box.fprop(*map(np.array, there)), there)
 
-    def _read(self, arrays: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+    def _split_arrays(self, arrays: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
         count = sum(self.present)
         given = iter(arrays[:count])
         grads = tuple(next(given) if present else None for present in self.present)
@@ -122,6 +124,7 @@ class SlopeOfBprop(Box):
     position: int
     present: tuple[bool, ...]
 
+    infers_first = True
     symbol = "central differences of bprop"
     examples = None  # it is tested with boxes whose bprop does not run on boxes
 
@@ -134,8 +137,8 @@ class SlopeOfBprop(Box):
             return np.zeros_like(children[inner.wanted[self.position]])
         scale = max(1.0, *(float(np.max(np.abs(children[i]), initial=0)) for i in inner.wanted))
         step = float(np.finfo(self.dtype).eps) ** (1 / 3) * scale / size
-        ahead = inner.moved(grads, children, directions, step)[self.position]
-        behind = inner.moved(grads, children, directions, -step)[self.position]
+        ahead = inner.gradients_moved(grads, children, directions, step)[self.position]
+        behind = inner.gradients_moved(grads, children, directions, -step)[self.position]
         return ((ahead - behind) / (2 * step)).astype(self.dtype)
 
     def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
@@ -161,6 +164,7 @@ class TransposedBprop(Box):
     position: int
     present: tuple[bool, ...]
 
+    infers_first = True
     symbol = "transposed bprop"
     examples = None  # it is tested with boxes whose bprop does not run on boxes
 
@@ -186,7 +190,7 @@ class TransposedBprop(Box):
 
     def infer_from_children(self) -> Spec:
         """The spec of the output of the box."""
-        return self.bprop_box.sent()[self.position]  # type: ignore[no-any-return]
+        return self.bprop_box.specs_arriving()[self.position]  # type: ignore[no-any-return]
 
 
 def parts_of(value: Value) -> tuple[Any, ...]:
@@ -203,7 +207,7 @@ def settled_bprop(box: Box, wanted: Sequence[int], grad: Value, value: Value, ch
     """The gradients of the wanted children on arrays, each of the shape and dtype of its child."""
     bprop = box.bprop if box.has_bprop else derived_bprop(box)
     parts = bprop(grad, value, *children)
-    return [Edge(box, i).settled(parts[i], np.asarray(children[i])[()]) for i in wanted]
+    return [Edge(box, i).settle_gradient(parts[i], np.asarray(children[i])[()]) for i in wanted]
 
 
 def _slope(cls: Any, inner: BpropOf, directions: Sequence[Any], arrays: Sequence[Any], position: int) -> Any:
@@ -212,7 +216,7 @@ def _slope(cls: Any, inner: BpropOf, directions: Sequence[Any], arrays: Sequence
     children = [direction for direction in directions if direction is not None] + list(arrays)
     if any(isinstance(child, Box) for child in children):
         return cls(*children, bprop_box=inner, position=position, present=present)
-    target = inner.box.children[inner.wanted[position]] if cls is SlopeOfBprop else inner.sent()[position]
+    target = inner.box.children[inner.wanted[position]] if cls is SlopeOfBprop else inner.specs_arriving()[position]
     settings = {"bprop_box": inner, "position": position, "present": present}
     box = cls._of_state({"children": (), "name": None, "scope": "", "dtype": target.dtype}, **settings)
     return box.fprop(*children)
@@ -222,7 +226,7 @@ def _split(box: Box, arrays: Sequence[Any]) -> tuple[list[Any], Any, Any, Sequen
     """The directions, then the inputs of the bprop."""
     given = iter(arrays)
     directions = [next(given) if present else None for present in box.present]
-    grads, value, children = box.bprop_box._read(list(given))
+    grads, value, children = box.bprop_box._split_arrays(list(given))
     return directions, grads, value, children
 
 

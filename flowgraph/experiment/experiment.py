@@ -17,10 +17,10 @@ from flowgraph.data.loading import TOYS
 from flowgraph.data.preparation import (
     COMMAS,
     CONVERSIONS,
-    MANY,
     Preparation,
     Table,
     Undecided,
+    Words,
     account_of,
     are_many,
     comma_problem,
@@ -30,11 +30,13 @@ from flowgraph.data.preparation import (
     read_table,
     read_targets,
     refuse_all,
+    too_many,
     without_missing,
 )
 from flowgraph.errors import DataError, UsageError
 from flowgraph.experiment.settings import BALANCED, COMPARED, ClassWeights, TrainSettings
 from flowgraph.graph import Graph
+from flowgraph.remedies import Remedy
 from flowgraph.saving.limits import check_room
 from flowgraph.training.bias_variance import BiasVariance, bias_variance
 from flowgraph.training.evaluation import predict
@@ -50,7 +52,7 @@ class Loaded(NamedTuple):
 
     examples: Examples
     preparation: Preparation | None
-    account: Sequence[tuple[str, str]] = ()
+    account: Sequence[tuple[str, Words]] = ()
 
 
 def load(settings: TrainSettings) -> Loaded:
@@ -65,8 +67,9 @@ def load(settings: TrainSettings) -> Loaded:
     for name in OF_TABLES:
         if getattr(settings, name) != getattr(TrainSettings, name):
             raise DataError(
-                f"{settings.source}: found --{name.replace('_', '-')} for what is no table; needs a .csv, .tsv or "
-                f".parquet file"
+                f"{settings.source}: found ",
+                Remedy({name: ...}),
+                " for what is no table; needs a .csv, .tsv or .parquet file",
             )
     return Loaded(load_examples(settings.source, settings.target, kind=settings.kind), None)
 
@@ -78,11 +81,15 @@ OF_TABLES = ("drop_missing", "impute", "one_hot", "drop", "decimal")
 def _of_table(settings: TrainSettings) -> Loaded:
     table, target = read_table(settings.source), settings.target
     if target is None:
-        raise DataError(f"{settings.source}: found no target, needs the name of the column to predict (--target)")
+        raise DataError(
+            f"{settings.source}: found no target, needs the name of the column to predict, ", Remedy(target=...)
+        )
     for name in (target, *settings.drop):
         table.column(name)  # refuses one that is not there
     if target in settings.drop:
-        raise DataError(f"{settings.source}: found the target {target!r} among what is left out; give another (--drop)")
+        raise DataError(
+            f"{settings.source}: found the target {target!r} among what is left out; give another ", Remedy(drop=...)
+        )
     names = [name for name in table.cells if name not in (target, *settings.drop)]
     if not names:
         raise DataError(f"{settings.source}: found only the target {target!r}, needs columns to predict it from")
@@ -95,14 +102,14 @@ def _of_table(settings: TrainSettings) -> Loaded:
     y, classes = read_targets(_targets(table, target, settings), settings.kind, f"{settings.source}: column {target!r}")
     rows = _training_rows(Examples(np.arange(len(y))[:, None], y, ("row",), classes, settings.source), settings)
     preparation = Preparation.fit(table, names, rows=rows, **ways)
-    examples = Examples(preparation.read(table), y, preparation.names, classes, settings.source)
-    account = [
+    examples = Examples(preparation.numbers_of(table), y, preparation.names, classes, settings.source)
+    account: list[tuple[str, Words]] = [
         *account_of(table, preparation.columns),
-        *((name, "left out") for name in settings.drop),
-        (target, f"the target, {_target_account(examples)}"),
+        *((name, ("left out",)) for name in settings.drop),
+        (target, (f"the target, {_target_account(examples)}",)),
     ]
     if whole > len(table):
-        account.append(("rows", f"{whole - len(table):,} of {whole:,} lack a value and are left out"))
+        account.append(("rows", (f"{whole - len(table):,} of {whole:,} lack a value and are left out",)))
     return Loaded(examples, preparation, account)
 
 
@@ -119,7 +126,8 @@ def _target_problems(table: Table, target: str, settings: TrainSettings) -> Iter
     cells, kind = table.column(target), settings.kind
     empty = next((row for row, cell in enumerate(cells) if cell is None), None)
     if empty is not None:
-        yield table.place(empty, target, "a target; --drop-missing leaves such rows out"), "--drop-missing"
+        leave_out = Remedy(drop_missing=True)
+        yield Undecided((table.place(empty, target, "a target; "), leave_out, " leaves such rows out"), leave_out)
     present = [str(cell) for cell in cells if cell is not None]
     found = kind_of(table, target, settings.decimal)
     if found in COMMAS and settings.decimal == "ask" and kind != "classes":
@@ -128,8 +136,8 @@ def _target_problems(table: Table, target: str, settings: TrainSettings) -> Iter
     numbers = found in ("number", *COMMAS)
     whole = found == "number" and all((number(cell) or 0.0).is_integer() for cell in present)
     if kind == "auto" and (whole or not numbers) and are_many(len(set(present)), len(present)):
-        task = "--task numbers" if whole else "--task classes"
-        yield f"column {target!r}: {MANY.format(len(set(present)), len(present))}", task
+        words = (f"column {target!r}: ", *too_many(len(set(present)), len(present)))
+        yield Undecided(words, Remedy(kind="numbers" if whole else "classes"))
 
 
 def _target_account(examples: Examples) -> str:
@@ -206,7 +214,7 @@ class Experiment:
     def __init__(self, settings: TrainSettings, examples: Examples | None = None, raw: Split | None = None) -> None:
         self.settings = settings
         self.preparation: Preparation | None = None
-        self.account: Sequence[tuple[str, str]] = ()
+        self.account: Sequence[tuple[str, Words]] = ()
         if examples is None:
             examples, self.preparation, self.account = load(settings)
         self.examples = examples
@@ -358,7 +366,7 @@ def trade_off(
         experiment = Experiment(varied, whole.examples, replace(whole.raw, train=drawn))
         trainer = experiment.trainer(validated=False)
         trainer.run(varied.epochs)
-        if trainer.stopped == "interrupted":
+        if trainer.interrupted:
             raise KeyboardInterrupt  # a network that was trained for less says nothing of the setting
         if on_training is not None:
             on_training()

@@ -51,7 +51,7 @@ class RunFolder:
         self.report = self.path / "report.html"
         self.lock = self.path / LOCK
 
-    def held(self, on_wait: Callable[[str], Any] | None = None) -> AbstractContextManager[None]:
+    def lock_for_writing(self, on_wait: Callable[[str], Any] | None = None) -> AbstractContextManager[None]:
         """A context in which no other process may write into the folder.
 
         Parameters
@@ -105,7 +105,7 @@ class RunFolder:
         """
         return self.write_json(self.config, {"format": FORMAT, "settings": settings.as_dict(), "data": fingerprint})
 
-    def read(self) -> tuple[TrainSettings, str]:
+    def read_config(self) -> tuple[TrainSettings, str]:
         """Read config.json.
 
         Returns

@@ -10,9 +10,9 @@ import numpy as np
 
 from flowgraph.box import Array
 from flowgraph.data import Examples
-from flowgraph.markup import folded
-from flowgraph.printable import shortened
-from flowgraph.training.display import BLUE, GREY, aligned, bare, picture
+from flowgraph.markup import fold_text
+from flowgraph.printable import shorten_text
+from flowgraph.training.display import BLUE, GREY, align_columns, bare, picture
 from flowgraph.training.report_page import confusion_counts, confusion_table, figure, scrolling_table
 
 MOST_IN_A_TERMINAL = 12
@@ -93,18 +93,18 @@ class Scores:
     def lines(self) -> Iterator[str]:
         """The scores as a terminal shows them."""
         head = (f"test examples: {self.count:,}", "network", self.baseline)
-        yield from aligned([head, *(measure.cells() for measure in self.measures)])
+        yield from align_columns([head, *(measure.cells() for measure in self.measures)])
         if not self.classes:
             return
         if len(self.classes) <= MOST_IN_A_TERMINAL:
             yield "a row is a true class, a column the class that the network gave:"
-            names = [shortened(name, 24) for name in self.classes]
+            names = [shorten_text(name, 24) for name in self.classes]
             counts = confusion_counts(len(names), self.truth, self.given)
             shares = [f"{row[i] / row.sum():.1%}" if row.sum() else "" for i, row in enumerate(counts)]
             rows = [[name, *map(str, row), share] for name, row, share in zip(names, counts, shares, strict=True)]
-            yield from aligned([["", *names, "found"], *rows])
+            yield from align_columns([["", *names, "found"], *rows])
         yield "calibration, of the class that the network gave:"
-        yield from aligned([("probability", "right", "examples"), *(part.cells() for part in self.calibration)])
+        yield from align_columns([("probability", "right", "examples"), *(part.cells() for part in self.calibration)])
 
     def section(self) -> str:
         """The scores as HTML."""
@@ -121,7 +121,7 @@ class Scores:
                 confusion_table(self.classes, self.truth, self.given),
                 "<h3>Calibration</h3>",
                 figure(curve, "calibration", "calibration curve", said),
-                folded("the same as a table", scrolling_table(("probability", "right", "examples"), cells, 0)),
+                fold_text("the same as a table", scrolling_table(("probability", "right", "examples"), cells, 0)),
             ]
         return "".join(parts)
 
@@ -161,7 +161,7 @@ def scores_of(output: Array, examples: Examples, training: Array) -> Scores:
     both = zip(CLASSES, _of_classes(output, y), _of_classes(always, y), strict=True)
     measures = tuple(Score(name, network, baseline, form) for (name, form), network, baseline in both)
     return Scores(
-        len(y), f"always {shortened(examples.classes[most], 40)!r}", measures, examples.classes, y,
+        len(y), f"always {shorten_text(examples.classes[most], 40)!r}", measures, examples.classes, y,
         output.argmax(axis=1), tuple(_calibration(output, y)),
     )  # fmt: skip
 

@@ -6,9 +6,9 @@ import inspect
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from numbers import Integral, Real
 from typing import Annotated, Any, cast
 
+from flowgraph.box.kinds import TEXT, UNFIT, Flag, Kind, Number, OneOf, kind_of
 from flowgraph.data.loading import KINDS
 from flowgraph.data.preparation import DECIMALS, IMPUTED
 from flowgraph.errors import UsageError
@@ -17,82 +17,62 @@ from flowgraph.training.mlp import HIDDEN
 from flowgraph.training.rule import Rule
 from flowgraph.training.rules import RULES, RuleName, find_rule
 from flowgraph.training.schedules import Fixed, InverseTime, Schedule
-from flowgraph.training.settings import SETTINGS, OneOf, read_fields, read_number, strict_settings
+from flowgraph.training.settings import SETTINGS, read_fields, read_number, strict_settings
 
 
-@dataclass(frozen=True)
-class OfType:
-    """A setting of some types; `off` is the option of the command line for False, where it does not begin with no-."""
+class Share(Kind):
+    """A share between 0 and 1, or a whole number of examples."""
 
-    types: tuple[type[Any], ...]
-    off: str = ""
+    needed = "a share between 0 and 1 or a whole number of examples"
+    needed_text = "share such as 0.2 and no number of examples"
+    metavar = "share|count"
 
-    def read(self, who: str, name: str, value: Any) -> Any:
-        """The value itself."""
-        if type(value) not in self.types:
-            needed = " or ".join("None" if kind is type(None) else kind.__name__ for kind in self.types)
-            raise UsageError(f"{who}: found {name}={value!r}, needs {needed}")
-        return value
+    def read_value(self, value: Any) -> Any:
+        """The number; a whole one stays one."""
+        count = Number(1, whole=True).read_value(value)
+        return Number(above=0, below=1).read_value(value) if count is UNFIT else count
 
-
-class Share:
-    """A setting that is a share between 0 and 1, or a whole number of examples."""
-
-    name = "share|count"
-    needed = "share such as 0.2 and no number of examples"
-
-    def read(self, who: str, name: str, value: Any) -> Any:
-        """The number itself."""
-        real = isinstance(value, Real) and not isinstance(value, bool)
-        if not real or not (0 < value < 1 or (isinstance(value, Integral) and int(value) >= 1)):
-            raise UsageError(
-                f"{who}: found {name}={value!r}, needs a share between 0 and 1 or a whole number of examples"
-            )
-        return value
-
-    def of_text(self, text: str) -> Any:
-        """The number that a text says; a whole number stays one."""
-        return self.read("", "", float(text) if "." in text else int(text))
+    def read_text(self, text: str) -> Any:
+        """The number that a text says."""
+        return self.read_setting("", "", float(text) if "." in text else int(text))
 
 
-class Layers:
-    """A setting that is the sizes of hidden layers."""
+class Layers(Kind):
+    """The sizes of hidden layers, as a tuple; one number is one layer."""
 
-    name = "sizes"
-    needed = "list of sizes such as 64,32"
+    needed = "sizes of layers, each 1 or more, (64, 32)"
+    needed_text = "list of sizes such as 64,32"
+    metavar = "sizes"
 
-    def read(self, who: str, name: str, value: Any) -> tuple[int, ...]:
-        """The sizes as a tuple; one number is one layer."""
-        sizes = tuple(value) if isinstance(value, Sequence) else (value,)
-        if not all(isinstance(size, int) and not isinstance(size, bool) and size > 0 for size in sizes):
-            raise UsageError(f"{who}: found {name}={sizes!r}, needs sizes of layers, each 1 or more, (64, 32)")
-        return sizes
+    def read_value(self, value: Any) -> Any:
+        """The sizes as a tuple."""
+        sizes: Any = kind_of(tuple[Annotated[int, Number(1, whole=True)], ...])
+        return sizes.read_value(value if isinstance(value, Sequence) else (value,))
 
-    def of_text(self, text: str) -> tuple[int, ...]:
+    def read_text(self, text: str) -> tuple[int, ...]:
         """The sizes that a text says."""
         sizes = tuple(int(size) for size in text.split(","))
         return () if sizes == (0,) else sizes
 
 
-class Names:
-    """A setting that is some texts, each an option of its own on the command line."""
+class Names(Kind):
+    """Some texts as a tuple, each an option of its own on the command line."""
 
-    types = (str,)
+    needed = "a tuple of names"
     multiple = True
 
-    def read(self, who: str, name: str, value: Any) -> tuple[str, ...]:
+    def read_value(self, value: Any) -> Any:
         """The names as a tuple."""
-        if not isinstance(value, list | tuple) or not all(isinstance(name, str) for name in value):
-            raise UsageError(f"{who}: found {name}={value!r}, needs a tuple of names")
-        return tuple(value)
+        names: Any = kind_of(tuple[str, ...])
+        return names.read_value(value)
 
 
 class ClassWeights(Names):
-    """A setting that is the weights of classes, as texts yes=5, or balanced."""
+    """The weights of classes, as texts yes=5, or balanced."""
 
-    def read(self, who: str, name: str, value: Any) -> tuple[str, ...]:
+    def read_setting(self, who: str, name: str, value: Any) -> tuple[str, ...]:
         """The texts as a tuple."""
-        texts = super().read(who, name, value)
+        texts: tuple[str, ...] = super().read_setting(who, name, value)
         if texts != (BALANCED,):
             self.by_class(who, texts)
         return texts
@@ -113,8 +93,8 @@ class ClassWeights(Names):
         return weights
 
 
+TEXT_OR_NONE = kind_of(str | None)
 BALANCED = "balanced"
-FLAG = OfType((bool,))
 
 COMPARED = ("source", "target", "kind", "valid", "test", "stratify", "seed", "watch")
 """Settings that say which examples are compared, and by what: neither a search nor a trade-off varies them."""
@@ -192,8 +172,8 @@ class TrainSettings:
     100
     """
 
-    source: Annotated[str, OfType((str,))]
-    target: Annotated[str | None, OfType((str, type(None)))] = None
+    source: Annotated[str, TEXT]
+    target: Annotated[str | None, TEXT_OR_NONE] = None
     kind: Annotated[str, OneOf(KINDS)] = "auto"
     hidden: Annotated[tuple[int, ...], Layers()] = (64,)
     activation: Annotated[str, OneOf(tuple(HIDDEN))] = "relu"
@@ -209,13 +189,13 @@ class TrainSettings:
     l2: Annotated[float, SETTINGS["l2"]] = 0.0
     valid: Annotated[float, Share()] = 0.2
     test: Annotated[float, Share()] = 0.2
-    stratify: Annotated[bool, FLAG] = False
-    standardise: Annotated[bool, FLAG] = True
+    stratify: Annotated[bool, Flag()] = False
+    standardise: Annotated[bool, Flag()] = True
     dtype: Annotated[str, OneOf(("float64", "float32"))] = "float64"
     seed: Annotated[int, SETTINGS["seed"]] = 0
-    drop_missing: Annotated[bool, OfType((bool,), off="keep-missing")] = False
+    drop_missing: Annotated[bool, Flag(off="keep-missing")] = False
     impute: Annotated[str, OneOf(IMPUTED)] = "none"
-    one_hot: Annotated[bool, FLAG] = False
+    one_hot: Annotated[bool, Flag()] = False
     drop: Annotated[tuple[str, ...], Names()] = ()
     decimal: Annotated[str, OneOf(DECIMALS)] = "ask"
     class_weight: Annotated[tuple[str, ...], ClassWeights()] = ()

@@ -16,7 +16,8 @@ from flowgraph.experiment.scores import Scores, scores_of
 from flowgraph.experiment.settings import TrainSettings
 from flowgraph.graph import Graph
 from flowgraph.graph.table import HEADINGS, graph_rows
-from flowgraph.markup import folded, text
+from flowgraph.markup import fold_text, text
+from flowgraph.remedies import Remedy, words_of
 from flowgraph.saving.graph_file import save
 from flowgraph.saving.replacing import replace_file, replace_text
 from flowgraph.training.checkpoint import Checkpoint, load_checkpoint
@@ -46,9 +47,9 @@ def write_report(
         ("What the curves say", findings_html(history.diagnosis.findings) + advice_of_run(history, settings, run)),
         ("Learning curve", figure(curve.decode(), "curve", "learning curve")),
         ("Test examples", scores.section() if scores else ""),
-        ("Columns", scrolling_table(("column", "read as"), experiment.account) if experiment.account else ""),
+        ("Columns", scrolling_table(("column", "read as"), _account_rows(experiment)) if experiment.account else ""),
         ("Flow graph", figure(graph, "graph", "flow graph")
-         + folded("all boxes as a table", scrolling_table(HEADINGS, graph_rows(experiment.predictor), 4))),
+         + fold_text("all boxes as a table", scrolling_table(HEADINGS, graph_rows(experiment.predictor), 4))),
         ("Settings", settings_section(settings)),
     ]  # fmt: skip
     links = [(path.name, what) for path, what in (
@@ -60,6 +61,11 @@ def write_report(
         replace_file(run.curve_picture, curve),
         replace_text(run.report, report_page(title, lead, tiles, links, sections)),
     ]
+
+
+def _account_rows(experiment: Experiment) -> list[tuple[str, str]]:
+    """What became of the columns of a table, with the options of the command line that change it."""
+    return [(name, words_of(words, Remedy.as_options)) for name, words in experiment.account]
 
 
 def advice_of_run(history: History, settings: TrainSettings, run: RunFolder) -> str:
@@ -92,7 +98,7 @@ def _options(advice: Advice, settings: TrainSettings) -> str:
     if advice.setting == "dropout":
         value = f"{min(float(value), MOST_DROPOUT):.3g}"
     unchanged = not value or value == f"{current}"
-    return "" if unchanged else f"--{advice.setting.replace('_', '-')} {value}"
+    return "" if unchanged else Remedy({advice.setting: value}).as_options()
 
 
 def settings_section(settings: TrainSettings, without: Collection[str] = ()) -> str:
@@ -104,7 +110,7 @@ def settings_section(settings: TrainSettings, without: Collection[str] = ()) -> 
     names = [name for name in shown if name not in without]
     chosen = [(name, shown[name]) for name in names if getattr(settings, name) != usual[name]]
     others = [(name, shown[name]) for name in names if getattr(settings, name) == usual[name]]
-    return settings_table(chosen) + folded("all others, at their defaults", settings_table(others))
+    return settings_table(chosen) + fold_text("all others, at their defaults", settings_table(others))
 
 
 @dataclass(frozen=True, repr=False)
@@ -213,7 +219,7 @@ def train(
     """
     experiment = Experiment(settings)
     run = folder if isinstance(folder, RunFolder) else RunFolder(folder)
-    with run.held():
+    with run.lock_for_writing():
         return begin(experiment, run, checks=checks, callbacks=callbacks, seconds=seconds)
 
 
@@ -248,8 +254,8 @@ def resume_training(
     3
     """
     run = folder if isinstance(folder, RunFolder) else RunFolder(folder)
-    run.read()  # what is no run stays as it is
-    with run.held():
+    run.read_config()  # what is no run stays as it is
+    with run.lock_for_writing():
         return go_on(run, epochs=epochs, callbacks=callbacks, seconds=seconds)
 
 
@@ -263,7 +269,7 @@ def begin(
 
 def go_on(run: RunFolder, *, epochs: int | None = None, callbacks: Sequence[Any] = (), seconds: float = 5.0) -> Outcome:
     """Continue the run in a folder whose lock is held."""
-    settings, fingerprint = run.read()
+    settings, fingerprint = run.read_config()
     run.remove_leftovers()
     if epochs is not None:
         settings = replace(settings, epochs=epochs)
@@ -289,13 +295,13 @@ def _run(experiment: Experiment, run: RunFolder, checks: bool, callbacks: Sequen
     predictor = experiment.predictor
     save(run.model, predictor)
     valid_error = error_of(predict(predictor, experiment.raw.valid.x), experiment.raw.valid)
-    outcome = Outcome(history, valid_error, None, experiment.classes, trainer.stopped == "interrupted")
+    outcome = Outcome(history, valid_error, None, experiment.classes, trainer.interrupted)
     if not outcome.interrupted:
-        outcome = _tested(outcome, experiment, run, predictor)
+        outcome = _score_test(outcome, experiment, run, predictor)
     return replace(outcome, files=_write(experiment, run, outcome))
 
 
-def _tested(outcome: Outcome, experiment: Experiment, run: RunFolder, predictor: Graph) -> Outcome:
+def _score_test(outcome: Outcome, experiment: Experiment, run: RunFolder, predictor: Graph) -> Outcome:
     """The outcome with the scores of the test examples, or with a note why they stay closed."""
     try:
         test = experiment.raw.recorded(run.test_record).test.open(run.model_checksum())

@@ -210,7 +210,7 @@ def permuted_units(mlp: MLP, loss: Box, data: Any, seed: int = 0, points: int = 
         permuted[bias] = bias.value[columns]
         order = columns
     here = ParameterVector(tuple(permuted))
-    first, last = here.read(), here.join(list(permuted.values()))
+    first, last = here.values_now(), here.join(list(permuted.values()))
     run = Graph(loss).fprop(data)
     shares = np.linspace(0, 1, points)
     losses = np.array([_loss_at(run, here, first + share * (last - first)) for share in shares])
@@ -319,7 +319,7 @@ def shrinkage(x: Any, y: Any, factors: Sequence[float] | None = None) -> Figure:
     >>> (shown.data["L1"] == 0).sum(axis=1), (shown.data["L2"] == 0).sum()
     (array([2, 3]), np.int64(0))
     """
-    inputs, targets = _scaled(x, y)
+    inputs, targets = _scale_data(x, y)
     taken = np.logspace(-3, 1, 25) if factors is None else np.asarray(factors, float)
     if taken.ndim != 1 or not len(taken) or not (taken > 0).all():
         raise DataError("shrinkage: found factors that are not above 0, needs a list such as [0.01, 0.1, 1]")
@@ -337,7 +337,7 @@ def shrinkage(x: Any, y: Any, factors: Sequence[float] | None = None) -> Figure:
     return Figure(draw, data)
 
 
-def _scaled(x: Any, y: Any) -> tuple[Array, Array]:
+def _scale_data(x: Any, y: Any) -> tuple[Array, Array]:
     inputs, targets = np.asarray(x, float), np.asarray(y, float)
     if inputs.ndim != 2 or targets.shape != inputs.shape[:1] or not np.isfinite(inputs).all():
         raise DataError(
@@ -494,7 +494,7 @@ class _Paths:
         if not graph.parameters:
             raise UsageError(f"loss_surface: found no parameter in {loss.title}, needs some to move")
         self.vector = ParameterVector([parameter for parameter in graph.parameters if isinstance(parameter, Parameter)])
-        self.start = self.vector.read()
+        self.start = self.vector.values_now()
         self._loss = graph.fprop(data)
         self._grads = Graph(loss, *gradient(loss, list(graph.parameters))).fprop(data)
         self._blocks: Any = None
@@ -527,7 +527,7 @@ class _Paths:
         move = vector - self.start
         return float(value + slope @ move + 0.5 * move @ curvature @ move)
 
-    def _shortened(self, here: Array, move: Array) -> Array:
+    def _halve_step(self, here: Array, move: Array) -> Array:
         """A step of Newton's method, halved until the loss falls: the quadratic model holds only near its point."""
         before = self.loss_at(here)
         for _ in range(40):
@@ -543,7 +543,7 @@ class _Paths:
             here = visited[-1]
             slope = self.gradient_at(here)
             if method == "Newton":
-                move = self._shortened(here, -_solved(self.hessian_at(here), slope))
+                move = self._halve_step(here, -_solve_downhill(self.hessian_at(here), slope))
             else:
                 velocity = (momentum if method == "momentum" else 0.0) * velocity - rate * slope
                 move = velocity
@@ -551,7 +551,7 @@ class _Paths:
         return np.array(visited)
 
 
-def _solved(curvature: Array, slope: Array) -> Array:
+def _solve_downhill(curvature: Array, slope: Array) -> Array:
     """H⁻¹ ∇, each curvature counted as positive and at least a thousandth of the largest: steps go downhill."""
     values, vectors = np.linalg.eigh(curvature)
     bent = np.maximum(np.abs(values), 1e-3 * max(float(np.abs(values).max()), 1e-12))

@@ -8,19 +8,20 @@ described by each.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, overload
 
 from flowgraph.box.random_draws import Seed
 from flowgraph.boxes.engine.passing_on import stop_gradient
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.errors import UsageError
 from flowgraph.functional import transforms
-from flowgraph.functional.arguments import asked_argnums, described
+from flowgraph.functional.arguments import asked_argnums, describe_derivative, is_argument
 from flowgraph.functional.calls import Derived
-from flowgraph.functional.custom import checkpoint, custom_vjp
-from flowgraph.functional.flat import flatten, flatten_func
+from flowgraph.functional.custom import custom_vjp
 from flowgraph.functional.jit import jit
 from flowgraph.functional.mapping import trace, vmap
+from flowgraph.functional.recomputed import checkpoint
+from flowgraph.loops.vectors import flatten, flatten_func
 
 __all__ = [
     "checkpoint",
@@ -61,7 +62,7 @@ _CALLED_HERE = {
 """Names of other libraries that stand for what is here under another."""
 
 
-@described("Called as `f`, it gives the gradient, in the container of the argument.")
+@describe_derivative("Called as `f`, it gives the gradient, in the container of the argument.")
 def grad(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -80,7 +81,7 @@ def grad(
     return Derived(f, asked_argnums("grad", argnums, unknown), transforms.grad, False, fallback, seed)
 
 
-@described("Called as `f`, it gives the pair (value, gradient).")
+@describe_derivative("Called as `f`, it gives the pair (value, gradient).")
 def value_and_grad(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -101,7 +102,7 @@ def value_and_grad(
     )
 
 
-@described("Called as `f`, it gives the derivatives, of the shape of the argument.")
+@describe_derivative("Called as `f`, it gives the derivatives, of the shape of the argument.")
 def elementwise_grad(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -122,7 +123,7 @@ def elementwise_grad(
     )
 
 
-@described("Called as `f`, it gives the array of derivatives, shape (*result.shape, *argument.shape).")
+@describe_derivative("Called as `f`, it gives the array of derivatives, shape (*result.shape, *argument.shape).")
 def jacobian(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -142,7 +143,7 @@ def jacobian(
     return Derived(f, asked_argnums("jacobian", argnums, unknown), transforms.jacobian, False, fallback, seed)
 
 
-@described("Called as `f`, it gives the second derivatives, shape (*argument.shape, *argument.shape).")
+@describe_derivative("Called as `f`, it gives the second derivatives, shape (*argument.shape, *argument.shape).")
 def hessian(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -162,7 +163,7 @@ def hessian(
     return Derived(f, asked_argnums("hessian", argnums, unknown), transforms.hessian, False, fallback, seed)
 
 
-@described("Called with the arguments of `f`, then a cotangent of the shape of the result, it gives Jᵀ times that.")
+@overload
 def vjp(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -170,18 +171,44 @@ def vjp(
     fallback: Fallback | None = None,
     seed: Seed = None,
     **unknown: Any,
-) -> Derived:
+) -> Derived: ...
+@overload
+def vjp(
+    f: Function, argnums: Any, *args: Any, fallback: Fallback | None = None, seed: Seed = None
+) -> tuple[Any, Function]: ...
+@describe_derivative(
+    "Called with the arguments of `f`, then a cotangent of the shape of the result, it gives Jᵀ times that."
+)
+def vjp(
+    f: Function, argnums: Any = 0, *args: Any, fallback: Fallback | None = None, seed: Seed = None, **unknown: Any
+) -> Any:
     """The vector-Jacobian product: a function of the arguments, then of a vector of the shape of the result.
+
+    With arguments in the place of `argnums`, as in JAX, it is called at these: the pair of the value, and the function
+    from a vector to the gradients, one for each argument.
 
     >>> import numpy as np
     >>> from flowgraph.functional import vjp
     >>> vjp(lambda x: x**2)(np.array([1.0, 3.0]), np.array([1.0, 10.0]))
     array([ 2., 60.])
+    >>> value, product = vjp(lambda x, y: x * y, 3.0, 4.0)
+    >>> value, product(1.0)
+    (np.float64(12.0), (np.float64(4.0), np.float64(3.0)))
     """
+    if args or is_argument(argnums):
+        args = (argnums, *args)
+        product, value = _products(f, tuple(range(len(args))), fallback, seed, **unknown).pullback(args, {})
+        return value, product
+    return _products(f, argnums, fallback, seed, **unknown)
+
+
+def _products(
+    f: Function, argnums: Any, fallback: Fallback | None = None, seed: Seed = None, **unknown: Any
+) -> Derived:
     return Derived(f, asked_argnums("vjp", argnums, unknown), transforms.vjp, True, fallback, seed)
 
 
-@described("Called with the arguments of `f`, then a vector like the argument, it gives J times that.")
+@describe_derivative("Called with the arguments of `f`, then a vector like the argument, it gives J times that.")
 def jvp(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -200,7 +227,7 @@ def jvp(
     return Derived(f, asked_argnums("jvp", argnums, unknown), transforms.jvp, True, fallback, seed)
 
 
-@described("Called with the arguments of `f`, then a vector like the argument, it gives H times that.")
+@describe_derivative("Called with the arguments of `f`, then a vector like the argument, it gives H times that.")
 def hvp(
     f: Function,
     argnums: int | Sequence[int] = 0,
@@ -219,7 +246,7 @@ def hvp(
     return Derived(f, asked_argnums("hvp", argnums, unknown), transforms.hvp, True, fallback, seed)
 
 
-@described("Called as `f`, it gives the pair (gradient, second result).")
+@describe_derivative("Called as `f`, it gives the pair (gradient, second result).")
 def grad_and_aux(
     f: Function,
     argnums: Any = 0,
@@ -239,7 +266,7 @@ def grad_and_aux(
     return Derived(f, places, transforms.grad_and_aux, False, fallback, seed)
 
 
-@described("Called with the arguments of `f`, then a vector like the argument, it gives H times that.")
+@describe_derivative("Called with the arguments of `f`, then a vector like the argument, it gives H times that.")
 def hessian_vector_product(f: Function, argnums: Any = 0, **settings: Any) -> Derived:
     """`hvp` under the name that autograd has for it: a function of the arguments, then of the vector.
 
@@ -251,7 +278,7 @@ def hessian_vector_product(f: Function, argnums: Any = 0, **settings: Any) -> De
     return hvp(f, argnums, **settings)
 
 
-@described("Called as `f`, it gives the pair (function of a cotangent, value).")
+@describe_derivative("Called as `f`, it gives the pair (function of a cotangent, value).")
 def make_vjp(f: Function, argnums: Any = 0, **settings: Any) -> Callable[..., tuple[Function, Any]]:
     """At some arguments: the function from a vector to the vector-Jacobian product, and the value.
 
@@ -261,15 +288,17 @@ def make_vjp(f: Function, argnums: Any = 0, **settings: Any) -> Callable[..., tu
     >>> value, product(np.array([1.0, 1.0]))
     (array([1., 9.]), array([2., 6.]))
     """
-    derived = vjp(f, argnums, **settings)
+    derived = _products(f, argnums, **settings)
 
     def at(*args: Any, **keywords: Any) -> tuple[Function, Any]:
-        return (lambda vector: derived(*args, vector, **keywords)), f(*args, **keywords)
+        return derived.pullback(args, keywords)
 
     return at
 
 
-@described("Called as `f`, it gives a function of a vector, which gives the pair (value, J times the vector).")
+@describe_derivative(
+    "Called as `f`, it gives a function of a vector, which gives the pair (value, J times the vector)."
+)
 def make_jvp(f: Function, argnums: Any = 0, **settings: Any) -> Callable[..., Function]:
     """At some arguments: the function from a vector to the value and the Jacobian-vector product.
 

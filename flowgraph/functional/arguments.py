@@ -9,11 +9,12 @@ from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
-from flowgraph.box import Box, Value, concrete_values
+from flowgraph.box import Box, Value
 from flowgraph.box.arrays import refuse_masked
+from flowgraph.box.node import current
 from flowgraph.errors import DtypeError, FlowgraphError, UsageError
 from flowgraph.loops.body import name_of as name_of
-from flowgraph.loops.containers import ARRAYS, flatten, paths
+from flowgraph.loops.containers import ARRAYS, arrays_of, paths
 
 
 def argument_names(f: Callable[..., Any], count: int) -> list[str]:
@@ -27,6 +28,11 @@ def argument_names(f: Callable[..., Any], count: int) -> list[str]:
     names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
     rest = next((p.name for p in parameters if p.kind is p.VAR_POSITIONAL), "argument")
     return (names + [f"{rest}{i}" for i in range(len(names), count)])[:count]
+
+
+def is_argument(argnums: Any) -> bool:
+    """Whether what stands in the place of argnums holds arrays or fractions, as an argument and no place does."""
+    return any(isinstance(leaf, Box | np.ndarray | float | complex | np.inexact) for leaf in arrays_of(argnums))
 
 
 def read_argnums(f: Callable[..., Any], argnums: object, args: Sequence[Any]) -> tuple[int, ...]:
@@ -58,8 +64,6 @@ def read_argnums(f: Callable[..., Any], argnums: object, args: Sequence[Any]) ->
 
 def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence[Any]) -> None:
     """Check that every differentiated argument consists of arrays of real or complex numbers."""
-    if all(_is_differentiable(args[place]) for place in places):
-        return
     names = argument_names(f, len(args))
     for place in places:
         count = 0
@@ -83,22 +87,21 @@ def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence
             )
 
 
-def _is_differentiable(value: Value) -> bool:
-    """Whether there are boxes of real or complex values in a container, and nothing else."""
-    leaves: list[Any] = []
-    statics: list[Any] = []
-    flatten(value, leaves, statics)
-    return bool(leaves) and not statics and all(isinstance(leaf, Box) and leaf.dtype.kind in "fc" for leaf in leaves)
+OF_VALUES = (
+    ArithmeticError, AssertionError, AttributeError, BufferError, LookupError, MemoryError, NotImplementedError,
+    RuntimeError, SystemError, TypeError, ValueError, Warning,
+)  # fmt: skip
+"""What code raises of the values that it was given, as NumPy, SciPy and compiled code do."""
 
 
-def called(f: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+def call_function(f: Callable[..., Any], args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
     """The result of a function on boxes."""
     try:
         return f(*args, **keywords)
     except FlowgraphError:
         raise
-    except Exception as error:
-        trace = concrete_values.current()
+    except BaseException as error:  # passed on always: extensions in C have kinds of their own
+        trace = current()
         if trace is not None and trace.refused is not None:  # compiled code loses it, and fails somewhere behind it
             refused = (
                 f"{name_of(f)}: before this a box was asked for its numbers: {trace.refused}\n"
@@ -134,6 +137,7 @@ _ENTRIES = {
         "argnums : int or sequence of int, default 0",
         "Places of the positional arguments by which it is differentiated; several give a tuple.",
     ),
+    "args": ("*args", "The further arguments of `f`, where it is called at once."),
     "fallback": (
         "fallback : {'central differences'}, optional",
         "How the derivative of a `bprop` that does not run on boxes is taken; by default it is refused.",
@@ -147,12 +151,12 @@ _ENTRIES = {
 }
 
 
-def described(returns: str) -> Callable[[F], F]:
+def describe_derivative(returns: str) -> Callable[[F], F]:
     """Add the sections Parameters, Returns and Raises to the docstring of a derivative, before its examples.
 
     >>> from flowgraph.functional import vjp
-    >>> vjp.__doc__.splitlines()[2]
-    'Parameters'
+    >>> [line for line in vjp.__doc__.splitlines() if line in ("Parameters", "Returns", "Raises")]
+    ['Parameters', 'Returns', 'Raises']
     """
 
     def add(function: F) -> F:

@@ -8,12 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph import loops
-from flowgraph.box import Box, Value, concrete_values
+from flowgraph.box import Box, Value
+from flowgraph.box.tape import run_trace
 from flowgraph.errors import UsageError
 from flowgraph.functional.arguments import argument_names, name_of
-from flowgraph.functional.calls import Derived
-from flowgraph.functional.transforms import vjp
 from flowgraph.loops.containers import arrays_of, flatten, paths, rebuild
 from flowgraph.shapes.spec import Spec
 
@@ -48,7 +46,7 @@ class OfFunctions(Box):
     def fprop(self, *arrays: Value) -> Value:
         """What the function makes of arrays."""
         args, keywords = rebuild(self.structure, iter(arrays))
-        return self.rule.called(*args, **keywords)
+        return self.rule.call_on_arrays(*args, **keywords)
 
     def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
         """What the bprop of the rule makes of them."""
@@ -106,9 +104,9 @@ class CustomVjp:
     def __repr__(self) -> str:
         return f"<{self.who} with a bprop of its own>"
 
-    def called(self, *args: Any, **keywords: Any) -> Any:
+    def call_on_arrays(self, *args: Any, **keywords: Any) -> Any:
         """The value on arrays, one or a tuple of them; whatever is traced around it, loops in it give arrays too."""
-        with concrete_values.traced(None):
+        with run_trace(None):
             value = self.function(*args, **keywords)
         return tuple(value) if isinstance(value, list) else value
 
@@ -173,56 +171,6 @@ def custom_vjp(f: Function | None = None, *, bprop: Function | None = None, shap
     if f is None:
         return functools.partial(custom_vjp, bprop=bprop, shape=shape)
     return CustomVjp(f, bprop, shape)
-
-
-def checkpoint(f: Function) -> CustomVjp:
-    """A function whose intermediate values are not kept for the backward pass, which computes them again.
-
-    It saves memory for time: of `f` only arguments and result stay. `f` is called again for its derivative, so that it
-    has to give the same in both calls: draws are arguments, or those of `fg.checkpoint`, which keeps them.
-
-    Parameters
-    ----------
-    f : function
-        Written in NumPy.
-
-    Returns
-    -------
-    CustomVjp
-        A function that is called as `f` is.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from flowgraph.functional import checkpoint, grad
-    >>> layer = checkpoint(lambda x: np.tanh(np.tanh(x)))
-    >>> grad(lambda x: np.sum(layer(layer(x))))(np.zeros(2))
-    array([1., 1.])
-    """
-
-    def bprop(grad: Any, value: Any, *args: Any, **keywords: Any) -> Any:
-        places = tuple([i for i, arg in enumerate(args) if _has_gradient(arg)])
-        again = Derived(functools.partial(f, **keywords) if keywords else f, places, vjp, True, None)
-        grads = dict(zip(places, again(*args, grad), strict=True))
-        return tuple([grads.get(i) for i in range(len(args))])
-
-    return _Checkpoint(f, bprop)
-
-
-class _Checkpoint(CustomVjp):
-    """A function that is called again for its derivative; under `jit`, where it is called once, a box of its graph."""
-
-    def __call__(self, *args: Any, **keywords: Any) -> Any:
-        """The value on arrays; with a box among the arguments, a box."""
-        trace = concrete_values.current()
-        if trace is not None and trace.for_all:
-            return loops.checkpoint(self.function)(*args, **keywords)
-        return super().__call__(*args, **keywords)
-
-
-def _has_gradient(arg: Any) -> bool:
-    leaves = arrays_of(arg)
-    return bool(leaves) and all(np.result_type(leaf).kind in "fc" for leaf in leaves)
 
 
 def _gradients_of(f: Function, part: Any, arg: Any, name: str) -> list[Any]:

@@ -18,11 +18,12 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, concrete_values
+from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import new_lock
+from flowgraph.box.node import current
 from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.errors import UsageError
-from flowgraph.functional.arguments import argument_names, called, name_of, native
+from flowgraph.functional.arguments import argument_names, call_function, name_of, native
 from flowgraph.functional.variant import MISS, Kind, Static, Variant, spec_of, traced_variant
 from flowgraph.graph import Graph
 from flowgraph.loops.containers import ARRAYS, flatten, numbers_as_leaves, paths, rebuild
@@ -217,16 +218,16 @@ class Jitted:
             result = last.quick(args, keywords)
             if result is not MISS:
                 return result
-        structure, leaves = self._read(args, keywords)
+        structure, leaves = self._read_arguments(args, keywords)
         if any(isinstance(leaf, Box) for leaf in leaves):
             boxes = [leaf if isinstance(leaf, Box) else Constant(leaf) for leaf in leaves]
             kind = Kind(structure, tuple(map(spec_of, leaves, boxes)))
-            return self._variant(kind, args, keywords).inlined(boxes)
+            return self._variant(kind, args, keywords).inline_on(boxes)
         arrays = [native(leaf) for leaf in leaves]
         kind = Kind(structure, tuple(map(spec_of, leaves, arrays)))
         variant = self._variant(kind, args, keywords)
-        if variant.strangers or (variant.changes and concrete_values.current() is not None):
-            return variant.inlined([Constant(array) for array in arrays])
+        if variant.strangers or (variant.changes and current() is not None):
+            return variant.inline_on([Constant(array) for array in arrays])
         self._kinds.last = variant
         return variant.run(arrays)
 
@@ -289,17 +290,17 @@ class Jitted:
         for kinds in (self._kinds, *self._of_instances.values()):
             kinds.clear()
 
-    def derived(self, key: Hashable, derive: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Jitted:
+    def derive_jitted(self, key: Hashable, derive: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Jitted:
         """What a derivative of this function is: that of the graph that a call of it built, under the same `jit`.
 
         Those of one `key` share their plans, so that `grad(jitted)` may be made anew for each call.
         """
 
         @functools.wraps(self.function, updated=())
-        def inlined(*args: Any, **keywords: Any) -> Any:
+        def call_inline(*args: Any, **keywords: Any) -> Any:
             return self(*args, **keywords)
 
-        derivative = Jitted(derive(inlined), *self.settings)
+        derivative = Jitted(derive(call_inline), *self.settings)
         derivative._kinds = self._kinds.of_derivatives.setdefault(key, derivative._kinds)
         return derivative
 
@@ -309,7 +310,7 @@ class Jitted:
             raise UsageError(f"jit of {name_of(self.function)}: has not been called yet, so that there is no plan")
         return last
 
-    def _read(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+    def _read_arguments(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> tuple[Any, list[Any]]:
         """The structure of the arguments, in which static ones are hashed, and their leaves."""
         given = tuple([Static(arg) if i in self._places else arg for i, arg in enumerate(args)])
         named = {name: Static(value) if name in self._names else value for name, value in keywords.items()}
@@ -348,13 +349,13 @@ class Jitted:
         with _calling:
             if kind not in kinds.known:
                 names = [path for path, leaf in self._leaves(args, keywords) if isinstance(leaf, (*ARRAYS, int))]
-                made = self._made(kind, names)
+                made = self._build_variant(kind, names)
                 if made.strangers:
                     return made
                 kinds.add(kind, made)
             return kinds.known[kind]
 
-    def _made(self, kind: Kind, names: Sequence[str]) -> Variant:
+    def _build_variant(self, kind: Kind, names: Sequence[str]) -> Variant:
         """Call the function on boxes."""
         who = f"jit of {name_of(self.function)}"
 
@@ -363,7 +364,7 @@ class Jitted:
             args = [arg.value if type(arg) is Static else arg for arg in args]
             keywords = {name: value.value if type(value) is Static else value for name, value in keywords.items()}
             with refuse_draws(who):
-                return called(self.function, args, keywords)
+                return call_function(self.function, args, keywords)
 
         return traced_variant(who, on_boxes, kind, names, self._backend, self._seed)
 

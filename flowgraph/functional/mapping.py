@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Value, concrete_values
+from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Random
-from flowgraph.derivatives.batching import over_rows
+from flowgraph.box.node import current
+from flowgraph.box.tape import Tape, Trace
+from flowgraph.derivatives.batching import Rows
 from flowgraph.errors import FlowgraphError, ShapeError, UsageError
-from flowgraph.functional.arguments import argument_names, name_of, refuse_keyword
+from flowgraph.functional.arguments import argument_names, call_function, name_of, native, refuse_keyword
 from flowgraph.functional.calls import Derived
 from flowgraph.functional.transforms import Subject
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import topological_order
-from flowgraph.loops.containers import ARRAYS, arrays_of, flatten, numbers_as_leaves, paths, rebuild
+from flowgraph.loops.containers import ARRAYS, arrays_of, flatten, map_leaves, numbers_as_leaves, paths, rebuild
 from flowgraph.shapes.spec import same, shape_text
 
 
@@ -69,7 +72,7 @@ def trace(f: Callable[..., Any], shapes: Mapping[str, Any] | None = None, /, **e
             f"trace: found the shape of {next(iter(given))!r}, but the arrays are "
             f"{', '.join(i.name or '' for i in inputs)}"
         )
-    result = on_boxes("trace", name_of(f), lambda: _called(f, rebuild(structure, iter(inputs))))
+    result = on_boxes("trace", name_of(f), lambda: _call_by_position(f, rebuild(structure, iter(inputs))))
     outputs = arrays_of(result)
     if not outputs or not all(isinstance(output, Box) for output in outputs):
         raise UsageError(
@@ -92,7 +95,7 @@ def on_boxes(who: str, name: str, call: Callable[[], Any]) -> Any:
         ) from error
 
 
-def _called(f: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+def _call_by_position(f: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
     """The function called with positional arguments where possible, because derivatives count positions."""
     try:
         parameters = inspect.signature(f).parameters
@@ -122,7 +125,8 @@ def vmap(f: Callable[..., Any], in_axes: Any = 0, out_axes: Any = 0, **unknown: 
     ----------
     f : function
         Of arrays, and of dicts, lists, tuples and dataclasses of arrays. What it draws by `fg.Random` would be one
-        draw for all, and is refused: draw outside. It cannot branch on the value of an example: use `np.where`.
+        draw for all, and is refused: draw outside. A branch is taken where all examples take the same, and refused
+        where they differ: use `np.where`.
     in_axes : int, None, or a tuple or list of one for each positional argument
         The axis of the examples, None for an argument that is the same for all. In place of an axis there may be a
         dict, list or tuple of such for the parts of an argument. Arguments by keyword have their examples in axis 0.
@@ -190,19 +194,25 @@ class Mapped(Derived):
         return f"<{self._who}>"
 
     def _own_places(self, args: Sequence[Any]) -> Container[int]:
-        """The places of all arguments."""
-        return range(len(args))
+        """None: nothing is differentiated by arguments, and those with examples become boxes of all examples."""
+        return ()
 
-    def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Subject:
+    def _on_boxes(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> Any:
+        """Boxes in, boxes out: those of the caller, since nothing is differentiated by them alone."""
+        args = [map_leaves(_box_of, argument) for argument in args]
+        return self._transform(self._subject(args, keywords))
+
+    def _subject(self, args: Sequence[Any], keywords: Mapping[str, Any], tape: Tape | None = None) -> Subject:
         """The outputs for all examples; there is nothing by which they are differentiated."""
         leaves = self._arguments(args, keywords)
         rows, given = self._examples(leaves)
         structure = flatten((tuple(args), dict(keywords)), [])
-        trace = concrete_values.current()
+        trace = current()
         drawn = set() if trace is None else set(trace.randoms)
         one_args, one_keywords = rebuild(structure, iter(given))
-        result = self._over_examples(self._called(one_args, one_keywords), rows, drawn)
-        return Subject(self._f, result, (), None, None)
+        with _examples_of(trace, rows):
+            result = call_function(self._f, one_args, one_keywords)
+        return Subject(self._f, self._over_examples(result, rows, drawn), (), [], None, None)
 
     def _arguments(self, args: Sequence[Any], keywords: Mapping[str, Any]) -> list[Leaf]:
         """The leaves of the arguments with their axes; those by keyword have the first axis."""
@@ -234,20 +244,20 @@ class Mapped(Derived):
                 f"None, or a dict, list or tuple of such as large as {path}"
             )
 
-    def _examples(self, leaves: Sequence[Leaf]) -> tuple[dict[Box, Box], list[Any]]:
+    def _examples(self, leaves: Sequence[Leaf]) -> tuple[Rows, list[Any]]:
         """For each mapped array the leaf of one example and the array with its examples in front; all as f gets it."""
         rows: dict[Box, Box] = {}
         given: list[Any] = []
         first: tuple[str, Any] | None = None
         for path, content, axis in leaves:
-            leaf: Any = content
             if not isinstance(content, ARRAYS):
-                if axis is not None and isinstance(leaf, int):
+                if axis is not None and isinstance(content, int):
                     raise self._without_axis(path, axis, "a number")
                 continue
             if axis is None:
-                given.append(leaf)
+                given.append(content)
                 continue
+            leaf: Any = content if isinstance(content, Box) else native(content)
             if not -leaf.ndim <= axis < leaf.ndim:
                 raise self._without_axis(path, axis, f"an array of shape {shape_text(leaf.shape)}")
             size = leaf.shape[axis]
@@ -257,6 +267,7 @@ class Mapped(Derived):
                     f"{self._who}: found {first[1]} examples in {first[0]} and {size} in {path}, needs as many in each"
                 )
             moved: Any = np.moveaxis(leaf, axis, 0) if axis % leaf.ndim else leaf
+            moved = moved if isinstance(moved, Box) else Constant(moved)
             plain: Any = Input(path, shape=moved.shape[1:], dtype=moved.dtype)
             example = plain._copy_with(of_a_call=True, example_of=self._who)
             rows[example] = moved
@@ -265,7 +276,7 @@ class Mapped(Derived):
             raise UsageError(
                 f"{self._who}: found no array to map over with in_axes={self._in_axes!r}, needs an axis of one or more"
             )
-        return rows, given
+        return Rows(rows), given
 
     def _without_axis(self, path: str, axis: int, what: str) -> ShapeError:
         return ShapeError(
@@ -273,20 +284,21 @@ class Mapped(Derived):
             f"it is the same for all"
         )
 
-    def _over_examples(self, result: Value, rows: Mapping[Box, Box], drawn: set[Any]) -> Any:
+    def _over_examples(self, result: Value, rows: Rows, drawn: set[Any]) -> Any:
         """The result for all examples, in its containers."""
         result = _with_arrays(result)
         leaves = list(self._spread("out_axes", "result", result, self._out_axes))
         boxes = [leaf.value if isinstance(leaf.value, Box) else self._constant(leaf) for leaf in leaves]
-        for box in topological_order(boxes):
+        trace = current()
+        for box in (*topological_order(boxes), *(() if trace is None else trace.randoms)):
             if isinstance(box, Random) and box not in drawn:
                 raise UsageError(
                     f"{self._who}: found {box.title}, built at {box.built_at}, which draws once for all examples; draw "
                     f"outside, with an axis of examples, and give it as an argument"
                 )
         placed: list[Any] = []
-        for leaf, box, over in zip(leaves, boxes, over_rows(boxes, rows), strict=True):
-            placed.append(self._placed(leaf, box, over, rows))
+        for leaf, box, over in zip(leaves, boxes, rows.repeat(boxes), strict=True):
+            placed.append(self._place_axis(leaf, box, over, rows))
         return rebuild(flatten(result, []), iter(placed))
 
     def _constant(self, leaf: Leaf) -> Box:
@@ -294,10 +306,10 @@ class Mapped(Derived):
             raise UsageError(f"{self._who}: returned {leaf.value!r} as {leaf.path}, needs arrays and floats")
         return Constant(leaf.value)
 
-    def _placed(self, leaf: Leaf, box: Box, over: Any, rows: Mapping[Box, Box]) -> Any:
+    def _place_axis(self, leaf: Leaf, box: Box, over: Any, rows: Rows) -> Any:
         """An output with its axis of examples where it is wanted."""
         if leaf.axis is None:
-            if any(node in rows for node in topological_order([box])):
+            if rows.over([box])[0] is not None:
                 raise UsageError(
                     f"{self._who}: found out_axes=None for {leaf.path}, which differs between the examples; needs the "
                     f"axis that these are to have"
@@ -309,6 +321,24 @@ class Mapped(Derived):
                 f"{shape_text(over.shape)} over all examples; needs an axis of it"
             )
         return np.moveaxis(over, 0, leaf.axis) if leaf.axis % over.ndim else over
+
+
+@contextmanager
+def _examples_of(trace: Trace | None, rows: Rows) -> Iterator[None]:
+    """Let boxes of one example answer, in a call that computes, where all examples have the same answer."""
+    if trace is None or not trace.at_once:
+        yield
+        return
+    around = trace.examples
+    trace.examples = (*around, rows)
+    try:
+        yield
+    finally:
+        trace.examples = around
+
+
+def _box_of(leaf: Value) -> Any:
+    return leaf if isinstance(leaf, Box) else Constant(leaf)
 
 
 def _kind_of(container: Value) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -9,33 +10,40 @@ import numpy as np
 
 from flowgraph import derivatives
 from flowgraph.box import Box, Constant, Value
+from flowgraph.box.tape import Tape
 from flowgraph.derivatives.backward_graph import Fallback
 from flowgraph.derivatives.matrices import zero_jacobian
+from flowgraph.derivatives.tape_sweep import gradients_in_numbers
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.functional.arguments import name_of
-from flowgraph.loops.containers import arrays_of, like, mapped
+from flowgraph.loops.containers import arrays_of, like, map_leaves
 from flowgraph.shapes.spec import same, shape_text
-
-Gradients = Callable[..., list[Any]]
 
 
 class Subject(NamedTuple):
-    """The output of a function, the container of boxes that it is differentiated by, and the vector, if any.
+    """The output of a function, the container of boxes that it is differentiated by, these, and the vector, if any.
 
-    `gradients` is what computes gradients: `derivatives.gradients`, which builds boxes, or the same in numbers.
+    `tape` is that of the call whose result is asked for, in numbers; None inside of another call, and for a graph.
     """
 
     f: Callable[..., Any]
     output: Any
     by: Any
+    boxes: list[Any]
     vector: Any
     fallback: Fallback | None
-    gradients: Gradients = derivatives.gradients
+    tape: Tape | None = None
 
-    @property
-    def boxes(self) -> list[Any]:
-        """The boxes that it is differentiated by."""
-        return arrays_of(self.by)
+    def backward(self, outputs: Sequence[Box], grads: Sequence[Any], wrt: Sequence[Box] | None = None) -> list[Any]:
+        """The gradients of the outputs, by the boxes that it is differentiated by: in numbers on a tape, else boxes."""
+        wrt = self.boxes if wrt is None else wrt
+        if self.tape is not None:
+            return gradients_in_numbers(self.tape, outputs, wrt, grads, self.fallback is not None)
+        return self.backward_boxes(outputs, grads, wrt)
+
+    def backward_boxes(self, outputs: Sequence[Box], grads: Sequence[Any], wrt: Sequence[Box]) -> list[Any]:
+        """The gradients as boxes, to be differentiated again."""
+        return derivatives.gradients(outputs, wrt, grads, fallback=self.fallback, unused="zeros")
 
     def scalar(self) -> Box:
         """The output, which has to be one number, with axes of size 1 or none; its gradient is that of the number."""
@@ -55,7 +63,7 @@ class Subject(NamedTuple):
         """The output, which has to be one box."""
         if not isinstance(self.output, Box) and any(isinstance(output, Box) for output in arrays_of(self.output)):
             raise UsageError(
-                f"{name_of(self.f)}: returned {_described(self.output)}, needs one array here; return the one that is "
+                f"{name_of(self.f)}: returned {_kind_of(self.output)}, needs one array here; return the one that is "
                 f"differentiated, or use jacobian, jvp or vjp, which take containers"
             )
         return self._differentiable(self.output)
@@ -73,7 +81,7 @@ class Subject(NamedTuple):
         """An output, which has to be a box of real or complex values."""
         if not isinstance(output, Box):
             raise UsageError(
-                f"{name_of(self.f)}: returned {_described(output)}, which has no gradient; needs an array or a number, "
+                f"{name_of(self.f)}: returned {_kind_of(output)}, which has no gradient; needs an array or a number, "
                 f"what NumPy makes of the arguments"
             )
         if output.dtype.kind not in "fc":
@@ -88,7 +96,9 @@ def as_boxes(output: Value) -> Any:
 
     Its gradient is zero, and whole numbers count as real ones: a sum that starts at 0 may stay there.
     """
-    return mapped(_as_box, float(output) if type(output) is int else output)
+    if isinstance(output, Box):
+        return output
+    return map_leaves(_as_box, float(output) if type(output) is int else output)
 
 
 def _as_box(leaf: object) -> Box:
@@ -97,15 +107,13 @@ def _as_box(leaf: object) -> Box:
     return Constant(leaf, dtype=float if np.asarray(leaf).dtype.kind in "iu" else None)
 
 
-def _described(value: Value) -> str:
+def _kind_of(value: Value) -> str:
     return "None" if value is None else f"a {type(value).__name__}"
 
 
 def grad(subject: Subject) -> Any:
     """The gradient, in the containers of the arguments."""
-    output = subject.scalar()
-    gradients = subject.gradients([output], subject.boxes, [None], fallback=subject.fallback, unused="zeros")
-    return like(subject.by, gradients)
+    return like(subject.by, subject.backward([subject.scalar()], [None]))
 
 
 def value_and_grad(subject: Subject) -> Any:
@@ -118,7 +126,7 @@ def grad_and_aux(subject: Subject) -> Any:
     output = subject.output
     if not isinstance(output, tuple | list) or len(output) != 2:
         raise UsageError(
-            f"{name_of(subject.f)}: returned {_described(output)}, needs two results, the scalar that is "
+            f"{name_of(subject.f)}: returned {_kind_of(output)}, needs two results, the scalar that is "
             f"differentiated and what is passed on; use grad where there is only the first"
         )
     return grad(subject._replace(output=output[0])), output[1]
@@ -127,18 +135,14 @@ def grad_and_aux(subject: Subject) -> Any:
 def elementwise_grad(subject: Subject) -> Any:
     """The gradient of the sum of the output."""
     output = subject.real(subject.box())
-    ones = Constant(np.ones((), output.dtype))
-    summed = np.sum(output) if output.shape else output
-    gradients = subject.gradients([summed], subject.boxes, [ones], fallback=subject.fallback, unused="zeros")
-    return like(subject.by, gradients)
+    summed: Any = np.sum(output) if output.shape else output
+    return like(subject.by, subject.backward([summed], [Constant(np.ones((), output.dtype))]))
 
 
 def vjp(subject: Subject) -> Any:
     """The gradient of <vector, output>."""
     outputs = subject.outputs()
-    vectors = _vectors(subject, outputs)
-    gradients = subject.gradients(outputs, subject.boxes, vectors, fallback=subject.fallback, unused="zeros")
-    return like(subject.by, gradients)
+    return like(subject.by, subject.backward(outputs, _vectors(subject, outputs)))
 
 
 def jvp(subject: Subject) -> Any:
@@ -157,10 +161,7 @@ def hvp(subject: Subject) -> Any:
     """The product of the Hessian and the vector, in the containers of the arguments."""
     output, boxes = subject.scalar(), subject.boxes
     vectors = _vectors(subject, boxes)
-    sent = subject.gradients([output], boxes, [None], fallback=subject.fallback, unused="zeros")
-    pairs = [(gradient, v) for gradient, v in zip(sent, vectors, strict=True) if isinstance(gradient, Box)]
-    outputs, seeds = [gradient for gradient, _ in pairs], [v for _, v in pairs]
-    return like(subject.by, derivatives.gradients(outputs, boxes, seeds, fallback=subject.fallback, unused="zeros"))
+    return like(subject.by, subject.backward(subject.backward_boxes([output], [None], boxes), vectors))
 
 
 def jacobian(subject: Subject) -> Any:
@@ -168,8 +169,34 @@ def jacobian(subject: Subject) -> Any:
     return like(subject.output, [like(subject.by, _jacobians(subject, output)) for output in subject.outputs()])
 
 
+MOST_PASSES = 64
+"""Elements of an output up to which its Jacobian is made of a backward pass for each; of more, of one over all rows."""
+
+
+def _rows(subject: Subject, output: Box) -> list[Any] | None:
+    """The derivatives of each element by each array, by a pass for each; None where one pass over all is to be taken.
+
+    That is so where a row has a NaN too: what an element does not take is masked for all rows at once.
+    """
+    boxes, size = subject.boxes, math.prod(map(int, output.shape)) if subject.tape is not None else 0
+    if subject.tape is None or size > MOST_PASSES or any(box.dtype.kind == "c" for box in (output, *boxes)):
+        return None
+    rows = [np.zeros((size, *box.shape), box.dtype) for box in boxes]
+    for i in range(size):
+        unit = np.zeros(output.shape, output.dtype)
+        unit.flat[i] = 1
+        for row, gradient in zip(rows, subject.backward([output], [unit]), strict=True):
+            row[i] = gradient
+    if any(np.isnan(row).any() for row in rows):
+        return None
+    return [row.reshape((*output.shape, *box.shape)) for row, box in zip(rows, boxes, strict=True)]
+
+
 def _jacobians(subject: Subject, output: Box) -> list[Any]:
     """The Jacobian of one output by each array."""
+    rows = _rows(subject, output)
+    if rows is not None:
+        return rows
     return [
         derivatives.jacobian(output, box, fallback=subject.fallback)[0]
         if _leads(output, box) else zero_jacobian(output, box)
@@ -180,15 +207,16 @@ def _jacobians(subject: Subject, output: Box) -> list[Any]:
 def hessian(subject: Subject) -> Any:
     """A block per pair of arrays, in containers of containers."""
     output, boxes = subject.scalar(), subject.boxes
+    if subject.tape is not None:
+        by_passes = [_rows(subject, gradient) for gradient in subject.backward_boxes([output], [None], boxes)]
+        complete = [line for line in by_passes if line is not None]
+        if len(complete) == len(by_passes):
+            return like(subject.by, [like(subject.by, line) for line in complete])
     reached = [box for box in boxes if _leads(output, box)]
     blocks = derivatives.hessian_blocks(output, reached, fallback=subject.fallback) if reached else []
     block_of = {(i, j): blocks[a][b] for a, i in enumerate(reached) for b, j in enumerate(reached)}
     lines = [[block_of[i, j] if (i, j) in block_of else zero_jacobian(i, j) for j in boxes] for i in boxes]
     return like(subject.by, [like(subject.by, line) for line in lines])
-
-
-FIRST_ORDER = frozenset({grad, value_and_grad, grad_and_aux, elementwise_grad, vjp})
-"""Derivatives that one backward pass computes."""
 
 
 def _leads(output: Box, box: Box) -> bool:

@@ -8,14 +8,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, concrete_values
+from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter
+from flowgraph.box.node import current
 from flowgraph.box.random_draws import seed_of_run
+from flowgraph.box.tape import Trace, refuse_stranger, run_trace
 from flowgraph.errors import PlanError, UsageError
+from flowgraph.functional.arguments import OF_VALUES
 from flowgraph.functional.compiled import Compiled, Evaluation
-from flowgraph.functional.record import refuse_stranger
 from flowgraph.graph import Graph
-from flowgraph.graph.topology import debugging, topological_order
+from flowgraph.graph.steps import copy_on
+from flowgraph.graph.topology import debugging
 from flowgraph.loops.containers import LEAF, flatten, rebuild
 from flowgraph.plan.backends import BackendName
 from flowgraph.shapes.spec import shape_text
@@ -58,9 +61,9 @@ def spec_of(leaf: Any, array: Any) -> tuple[Any, Any]:
     """The shape and the dtype of an argument that is given as this array or box, the type of a number of Python."""
     if type(leaf) in _NUMBERS:
         return (), type(leaf)
-    trace = concrete_values.current()
-    if trace is not None and isinstance(trace.steps, _Weak) and isinstance(leaf, Box):  # of a jitted caller
-        return array.shape, trace.steps.kinds.get(leaf, array.dtype)
+    trace = current()
+    if trace is not None and isinstance(trace.each_call, _Weak) and isinstance(leaf, Box):  # of a jitted caller
+        return array.shape, trace.each_call.kinds.get(leaf, array.dtype)
     return array.shape, array.dtype
 
 
@@ -74,7 +77,7 @@ class _Weak:
     def __init__(self, kinds: dict[Box, type]) -> None:
         self.kinds = kinds
 
-    def call(
+    def __call__(
         self, build: Callable[..., Any], function: Callable[..., Any], method: str, inputs: Sequence[Any],
         keywords: Mapping[str, Any],
     ) -> Any:  # fmt: skip
@@ -94,15 +97,23 @@ class _Weak:
         return result
 
 
+def keep_weak(copies: Mapping[Box, Box]) -> None:
+    """Let the copies of boxes that stand for Python's numbers stand for these too."""
+    trace = current()
+    if trace is not None and isinstance(trace.each_call, _Weak):
+        kinds = trace.each_call.kinds
+        kinds.update({copy: kinds[box] for box, copy in copies.items() if box in kinds})
+
+
 class Variant:
     """A function for one kind of arguments: its graph as traced, and the plan that runs it.
 
-    `strangers` are leaves that it reads from a function around it; it is then a part of that function, and no plan.
-    It `changes` from call to call where it reads parameters or draws.
+    `strangers` are leaves and arguments that it reads from a function around it; it is then a part of that function,
+    and no plan. It `changes` from call to call where it reads parameters or draws.
     """
 
     def __init__(
-        self, who: str, inputs: Sequence[Input], output: Any, kind: Kind, trace: concrete_values.Trace,
+        self, who: str, inputs: Sequence[Input], output: Any, kind: Kind, trace: Trace,
         backend: BackendName, seed: Any,
     ) -> None:  # fmt: skip
         outputs: list[Any] = []
@@ -115,9 +126,10 @@ class Variant:
         self._parameters = [box for box in leaves if isinstance(box, Parameter)]
         self._draws = [(box, *trace.randoms[box]) for box in leaves if box in trace.randoms]
         own = {*self._inputs, *self._parameters, *trace.randoms}
-        self.strangers = [box for box in leaves if box not in own]
+        arguments = [box for box in self._traced.boxes if box.is_argument]
+        self.strangers = [*[box for box in leaves if box not in own], *arguments]
         self.changes = bool(self._parameters or self._draws)
-        self.quick: Callable[..., Any] = _missed
+        self.quick: Callable[..., Any] = _miss
         self._compiled: Compiled | None = None
         self._by_boxes: Evaluation | None = None
 
@@ -142,22 +154,22 @@ class Variant:
     def run(self, arrays: Sequence[Any]) -> Any:
         """The value for the arrays of the arguments."""
         if debugging():
-            return self._computed(arrays)
+            return self._compute_by_boxes(arrays)
         compiled = self._plan()
         try:
             return compiled.call(arrays, self._values())
-        except Exception:
-            return self._computed(arrays)  # which raises the error of the box
+        except OF_VALUES:
+            return self._compute_by_boxes(arrays)  # which raises the error of the box
 
-    def inlined(self, boxes: Sequence[Box]) -> Any:
+    def inline_on(self, boxes: Sequence[Box]) -> Any:
         """The value for boxes as arguments: the boxes of the graph on these, with draws of their own."""
-        trace = concrete_values.current()
+        trace = current()
         if self.strangers and trace is None and not any(isinstance(box, Input) for box in boxes):
             refuse_stranger(self.strangers[0])
         new: dict[Box, Box] = dict(zip(self._inputs, boxes, strict=True))
         for leaf, seed, number in self._draws:
             seed = self._seed if seed is None else seed
-            if seed is not None and trace is None:
+            if seed is not None and (trace is None or not trace.runs):
                 raise UsageError(
                     f"{self._who}: found seed= and boxes as arguments, whose graph draws when it runs; give the seed "
                     f"to its fprop(seed=...), or arrays as arguments"
@@ -167,17 +179,14 @@ class Variant:
                 trace.note(copy)
             elif trace is not None:
                 trace.randoms[copy] = seed, number
-        for box in topological_order(self._outputs):
-            if box not in new and any(child in new for child in box.children):
-                new[box] = box._copy_with(children=tuple([new.get(child, child) for child in box.children]))
-        return rebuild(self._structure, iter([new.get(box, box) for box in self._outputs]))
+        return rebuild(self._structure, iter(copy_on(self._outputs, new)))
 
     def _plan(self) -> Compiled:
         """The plan, made when it is first asked for."""
         if self.strangers:
             raise PlanError(f"{self._who}: is a part of the function around it, and has no plan of its own")
         if self._compiled is None:
-            self._compiled = Compiled(self._traced, *self._places(), {}, self._structure, self._backend)
+            self._compiled = Compiled(self._traced, *self._places(), self._structure, self._backend)
             self.quick = self._quick(self._compiled)
         return self._compiled
 
@@ -195,7 +204,7 @@ class Variant:
                 values.append(leaf.value_for(fresh if own is None else own, number, {})[()])
         return values
 
-    def _computed(self, arrays: Sequence[Any]) -> Any:
+    def _compute_by_boxes(self, arrays: Sequence[Any]) -> Any:
         """The value box by box."""
         if self._by_boxes is None:
             self._by_boxes = Evaluation(self._outputs, *self._places())
@@ -208,17 +217,17 @@ class Variant:
         guard = _Guard(space, self._kind)
         lines = [*guard.lines, "if debugging(): return MISS"]
         if self.changes:
-            space["current"] = concrete_values.current
+            space["current"] = current
             lines += ["if current() is not None: return MISS", "values = values_of()"]
         text = "".join(f"    {line}\n" for line in lines)
-        call = compiled.written(
+        call = compiled.write_function(
             "args, keywords", text, lambda place: f"leaf{place}", lambda place: f"values[{place}]", space
         )
 
         def quick(args: Any, keywords: Any) -> Any:
             try:
                 return call(args, keywords)
-            except Exception:  # then the call runs box by box, and the error names the box
+            except OF_VALUES:  # then the call runs box by box, and the error names the box
                 return MISS
 
         return quick
@@ -303,7 +312,7 @@ class _Guard:
             self._fails(f"type({leaf}) is not {self._name(dtype.type)}")
 
 
-def _missed(args: Any, keywords: Any) -> Any:
+def _miss(args: Any, keywords: Any) -> Any:
     return MISS
 
 
@@ -316,13 +325,16 @@ def traced_variant(
     seed: Any,
 ) -> Variant:
     """Call a function on inputs of these names and specs, in which no box has a value."""
-    inputs = [Input(name, shape=shape, dtype=dtype) for name, (shape, dtype) in zip(names, kind.specs, strict=True)]
-    trace = concrete_values.Trace({}, Constant, seed, for_all=True)
+    inputs = [
+        Input(name, shape=shape, dtype=dtype)._copy_with(of_a_call=True)
+        for name, (shape, dtype) in zip(names, kind.specs, strict=True)
+    ]
+    trace = Trace(seed, for_all=True)
     numbers: dict[Box, type] = {
         box: dtype for box, (_, dtype) in zip(inputs, kind.specs, strict=True) if dtype in _NUMBERS
     }
-    trace.steps = _Weak(numbers) if numbers else None
-    with concrete_values.traced(trace):
+    trace.each_call = _Weak(numbers) if numbers else None
+    with run_trace(trace):
         output = on_boxes(inputs)
     leaves: list[Any] = []
     flatten(output, leaves)

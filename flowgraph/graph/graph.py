@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextvars import copy_context
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, NoReturn, SupportsIndex, TypeGuard, cast
+from typing import Any, Literal, SupportsIndex, TypeGuard, cast
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from flowgraph.box.random_draws import Seed, seed_of_run
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import FeedError, UnknownBoxError, UsageError
 from flowgraph.graph import feeding
+from flowgraph.graph.composition import build_on
 from flowgraph.graph.feeding import array_seeds
 from flowgraph.graph.passes import Step, assert_values, backward, forward, sweep
 from flowgraph.graph.steps import CachedSteps, refuse_cut
@@ -35,14 +36,15 @@ class Graph(CachedSteps, OnGraph):
 
     `boxes` stand in topological order: children before parents. `fprop` visits them in that order and gives a `Run`,
     which holds the values; the run's `bprop` visits them in the reverse order. The graph itself never changes.
-    `along` are boxes that the outputs read, in the order in which they are wanted early.
+    `along` are boxes that belong to the graph too, in the order in which they are wanted early: inputs in that of the
+    arguments of a function, those that no output reads included.
 
     Parameters
     ----------
     *outputs : Box
         The boxes whose values are wanted; everything that they read belongs to the graph.
     along : iterable of Box, default ()
-        Boxes that the outputs read, in the order in which they are wanted early.
+        Boxes that stand in the graph before what the outputs read; inputs among them are fed, read or not.
 
     Raises
     ------
@@ -120,17 +122,50 @@ class Graph(CachedSteps, OnGraph):
         for number, leaf in enumerate(self.randoms):
             if values[self.slots[leaf]] is None:
                 values[self.slots[leaf]] = leaf.value_for(seed, number, sizes)[()]
-        kept = self._kept(keep)
+        kept = self._slots_to_keep(keep)
         forward(self, self.fsteps(kept), values)
         return Run(self, values, kept is None, seed, sizes)
 
-    def __call__(self, *arguments: Any, **named: Any) -> NoReturn:
-        """Refused: a graph is run."""
-        given = ", ".join([*("..." for _ in arguments), *(f"{name}=..." for name in named)])
-        raise UsageError(
-            f"Graph: found a call, but a graph is no function; run it with graph.fprop({given}), or make a function of "
-            f"it with fg.compile(graph)"
-        )
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        """The outputs built anew on boxes: a graph on the outputs of another. Arrays are run with `fprop`.
+
+        Parameters
+        ----------
+        *arguments, **named : Box or array_like
+            A box for each input, in the order of `inputs` or by name; an array beside boxes is a constant. The names of
+            sizes stand for those of the boxes.
+
+        Returns
+        -------
+        Box or tuple of Box
+            The outputs; parameters are those of this graph, so that both train together.
+
+        Raises
+        ------
+        UsageError
+            If there is no box among the arguments.
+        FeedError
+            If an input has no box, or one of another dtype.
+        ShapeError
+            If a box has another shape.
+
+        Examples
+        --------
+        >>> import numpy as np, flowgraph as fg
+        >>> z, x = fg.Input("z", shape=("N", 2)), fg.Input("x", shape=("N", 3))
+        >>> generator = fg.Graph(np.tanh(z @ fg.Parameter(np.ones((2, 3)), name="G")))
+        >>> judge = fg.Graph(x @ fg.Parameter(np.ones(3), name="D"))
+        >>> fg.Graph(judge(generator(z))).fprop(z=np.zeros((4, 2))).outputs[0]
+        array([0., 0., 0., 0.])
+        """
+        if not any(isinstance(argument, Box) for argument in (*arguments, *named.values())):
+            given = ", ".join([*("..." for _ in arguments), *(f"{name}=..." for name in named)])
+            raise UsageError(
+                f"Graph: found a call without boxes, which builds nothing; run it with graph.fprop({given}), or make a "
+                f"function of it with fg.compile(graph)"
+            )
+        outputs = build_on(self, arguments, named)
+        return outputs[0] if len(outputs) == 1 else tuple(outputs)
 
     def __reduce_ex__(self, protocol: SupportsIndex) -> Any:
         """The state for pickle and copy: the boxes, which of them are outputs, and the attributes of a subclass."""
@@ -145,7 +180,7 @@ class Graph(CachedSteps, OnGraph):
         outputs = ", ".join(printable(self.names[box]) for box in self.outputs)
         return f"<Graph of {len(self)} boxes: {outputs}>"
 
-    def _kept(self, keep: Any) -> frozenset[int] | None:
+    def _slots_to_keep(self, keep: Any) -> frozenset[int] | None:
         """The slots to keep, None for all."""
         if isinstance(keep, str) and keep == "all":
             return None
@@ -368,13 +403,13 @@ def _sweep_arrays(
     of `wrt` is NaN without them.
     """
     try:
-        return _swept(graph, steps, values, seeds, wrt)
+        return _sweep_gradients(graph, steps, values, seeds, wrt)
     except (FloatingPointError, RuntimeWarning) as error:
-        grads: list[Any] = again(error, _swept, graph, steps, values, seeds, wrt)
+        grads: list[Any] = again(error, _sweep_gradients, graph, steps, values, seeds, wrt)
         return grads
 
 
-def _swept(
+def _sweep_gradients(
     graph: Topology, steps: Sequence[Step], values: Sequence[Any], seeds: Sequence[Any], wrt: Sequence[Box]
 ) -> list[Any]:
     grads = list(seeds)

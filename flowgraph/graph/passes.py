@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -12,21 +12,21 @@ import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.arrays import is_foreign, is_underflow, read_only
-from flowgraph.box.inference import refuse_writing
+from flowgraph.box.results import (
+    SETTLED,
+    as_values,
+    contradiction,
+    refuse_failure,
+    refuse_unlike,
+    refuse_writing,
+)
 from flowgraph.boxes.elementwise.complex_numbers import conjugate_if_complex, real_part
 from flowgraph.boxes.engine.shape_like import sum_like
 from flowgraph.errors import (
-    BoxContractError,
     BpropError,
-    DtypeError,
-    FeedError,
     FlowgraphError,
-    IndexingError,
-    NoRoomError,
-    NoSolutionError,
 )
 from flowgraph.graph.topology import Topology, debugging
-from flowgraph.shapes.size import Size, evaluate
 from flowgraph.shapes.spec import same, shape_text
 
 
@@ -66,7 +66,7 @@ def step_of(
     return Step(slot, bprop, read, edges, len(box.children), box)
 
 
-def guarded(box: Box, function: Callable[..., Any]) -> Callable[..., Any]:
+def guard_values(box: Box, function: Callable[..., Any]) -> Callable[..., Any]:
     """The fprop or bprop of a box on arrays that it cannot write to; boxes of flowgraph's own are tested not to."""
     if box.built_in:
         return function
@@ -88,17 +88,13 @@ def reader(slots: Sequence[int]) -> Callable[[Any], Iterable[Any]]:
     return itemgetter(*slots)
 
 
-_SETTLED = frozenset({np.ndarray, tuple, np.float64, np.float32, np.int64, np.bool_})
-"""The types of values that are kept as a fprop returned them; to look here costs less than a call of `as_values`."""
-
-
 def forward(graph: Topology, steps: Sequence[Fstep], values: list[Any]) -> None:
     """Run the steps on the list of values, in place."""
     slot = 0
     try:
         for slot, fprop, read, done in steps:
             value = fprop(*read(values))
-            values[slot] = value if type(value) in _SETTLED else as_values(value)
+            values[slot] = value if type(value) in SETTLED else as_values(value)
             for dead in done:
                 values[dead] = None
     except Exception as error:
@@ -109,36 +105,8 @@ def forward(graph: Topology, steps: Sequence[Fstep], values: list[Any]) -> None:
         if debugging():
             assert_values(graph, values, {})  # the box that fails may not be the one at fault
         box = graph.boxes[slot]
-        _refuse(error, box, f"in fprop of {type(box).__name__} {graph.names[box]!r}, built at {box.built_at}")
+        refuse_failure(error, box, f"in fprop of {type(box).__name__} {graph.names[box]!r}, built at {box.built_at}")
         raise
-
-
-def _refuse(error: Exception, box: Box, where: str) -> None:
-    """Refuse what a box of flowgraph's own does not take, such as a place outside, as all else is.
-
-    What a user's own fprop or bprop raises comes as it is, with a note; and so does what the user asked NumPy to raise.
-    """
-    if not box.built_in or isinstance(error, FlowgraphError | FloatingPointError | Warning):
-        error.add_note(where)
-        return
-    refusal = next((ours for kind, ours in _REFUSALS.items() if isinstance(error, kind)), FeedError)
-    raise refusal(f"{error}; {where}, from values that it does not take") from error
-
-
-_REFUSALS: dict[type[Exception], type[FlowgraphError]] = {
-    np.linalg.LinAlgError: NoSolutionError, ValueError: FeedError, IndexError: IndexingError, TypeError: DtypeError,
-    MemoryError: NoRoomError,
-}  # fmt: skip
-"""Errors of flowgraph's by those of NumPy that they are as well."""
-
-
-def as_values(value: Value) -> Any:
-    """The result of an fprop as an array or a tuple of arrays."""
-    if isinstance(value, tuple):
-        return tuple(np.asarray(part)[()] for part in value)
-    if value is None:
-        raise BoxContractError("fprop returned None, needs an array; does it end without return?")
-    return np.asarray(value)[()]
 
 
 def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int]) -> None:
@@ -146,33 +114,7 @@ def assert_values(graph: Topology, values: Sequence[Any], sizes: dict[str, int])
     for box, value in zip(graph.boxes, values, strict=True):
         differs = None if value is None else contradiction(box, value, sizes)
         if differs is not None:
-            raise _unlike(box, *differs, sizes)
-
-
-def contradiction(box: Box, value: Value, sizes: Mapping[str, int]) -> tuple[str, object] | None:
-    """In what a value is not what its box was built with, and what that is; a size without a number may be any."""
-    parts = value if isinstance(value, tuple) else (value,)
-    if len(parts) != len(box.outputs):
-        return f"{len(parts)} outputs", len(box.outputs)
-    for spec, part in zip(box.outputs, parts, strict=True):
-        if part.dtype != spec.dtype:
-            return f"dtype {part.dtype}", spec.dtype
-        same = part.ndim == len(spec.shape)
-        for number, size in zip(part.shape, spec.shape, strict=False):
-            known = not (isinstance(size, Size) and size.names - sizes.keys())
-            same &= not known or evaluate(size, sizes) == number
-        if not same:
-            return f"shape {part.shape}", spec.shape
-    return None
-
-
-def _unlike(box: Box, found: str, needed: object, sizes: dict[str, int]) -> BoxContractError:
-    where = f" for {', '.join(f'{name} = {size}' for name, size in sizes.items())}" if sizes else ""
-    return BoxContractError(
-        f"{box.title}: fprop gave {found}, but the box was built with {needed}{where}; its inference and its "
-        f"fprop contradict each other; mend one of them, and call fg.check({type(box).__name__})\n"
-        f"  built at {box.built_at}"
-    )
+            refuse_unlike(box, *differs, sizes)
 
 
 _ARRAY = np.ndarray
@@ -197,17 +139,17 @@ def sweep(steps: Iterable[Step], values: Sequence[Any], grads: list[Any]) -> Non
                 continue
             parts = bprop(grad, values[slot], *read(values))
             if type(parts) is not tuple or len(parts) != arity:
-                raise _wrong_count(box, parts)
+                raise wrong_count(box, parts)
             for position, child, edge in edges:
                 part, value = parts[position], values[child]
                 if type(part) is not _NUMBER or type(value) is not _NUMBER:
                     fits = type(part) is _ARRAY and part.dtype is edge.dtype and part.shape == value.shape
-                    part = part if fits else edge.settled(part, value)
+                    part = part if fits else edge.settle_gradient(part, value)
                 arrived = grads[child]
                 grads[child] = part if arrived is None else accumulate(arrived, part)
     except Exception as error:
         if box is not None and not isinstance(error, FlowgraphError):
-            _refuse(error, box, f"in bprop of {box.title}, built at {box.built_at}")
+            refuse_failure(error, box, f"in bprop of {box.title}, built at {box.built_at}")
         raise
 
 
@@ -218,6 +160,11 @@ def accumulate(arrived: Value, part: Value) -> Any:
     return tuple(
         new if old is None else old if new is None else old + new for old, new in zip(arrived, part, strict=True)
     )
+
+
+def add_gradient(grads: dict[Any, Any], box: Box, part: Value) -> None:
+    """Add to what has arrived at a box so far, where anything has."""
+    grads[box] = accumulate(grads[box], part) if box in grads else part
 
 
 class Edge:
@@ -232,7 +179,7 @@ class Edge:
         self._box, self._position = box, position
         self.dtype = child[0].dtype if len(child) == 1 else None
 
-    def settled(self, part: Value, value: Value) -> Any:
+    def settle_gradient(self, part: Value, value: Value) -> Any:
         """A gradient that bprop returned: checked against the child's value, and summed over broadcast axes."""
         if type(part) is tuple and isinstance(value, tuple | Box):
             return part
@@ -247,7 +194,7 @@ class Edge:
                 raise self._wrong(f"the shape {shape_text(part.shape)}", shape_text(value.shape))
         if part.dtype != value.dtype:
             if part.dtype not in self._wider and not _is_of_other_kind(self._box, part.dtype, value.dtype):
-                raise self._wrong(f"dtype {part.dtype}", str(value.dtype))
+                raise self._wrong(f"dtype {part.dtype}", f"{value.dtype}{self._of_fprop(part.dtype)}")
             part = (part if value.dtype.kind == "c" else real_part(part)).astype(value.dtype)
         return part
 
@@ -259,6 +206,17 @@ class Edge:
         own = [spec.dtype for spec in box.outputs] if len(box.outputs) == 1 else []
         floats = [dtype for dtype in met if dtype.kind in "fc"]
         return frozenset([np.result_type(*dtypes, *own) for dtypes in (met, floats) if len(set(dtypes)) > 1])
+
+    def _of_fprop(self, dtype: np.dtype[Any]) -> str:
+        """That it is fprop which widens, so that a gradient of its dtype arrives; nothing where it does not."""
+        met = {spec.dtype for child in self._box.children for spec in child.outputs}
+        own = {spec.dtype for spec in self._box.outputs}
+        if dtype not in own - met:
+            return ""
+        return (
+            f": fprop gives {dtype} for {' and '.join(sorted(map(str, met)))}, so that such a gradient arrives; "
+            "let fprop keep the dtype, as Python's numbers do and NumPy's scalars do not"
+        )
 
     def _wrong(self, found: str, needed: str) -> BpropError:
         box = self._box
@@ -294,7 +252,8 @@ def _fits(shape: Sequence[Any], needed: Sequence[Any]) -> bool:
     return len(shape) == len(needed) and all(map(same, shape, needed))
 
 
-def _wrong_count(box: Box, parts: Value) -> BpropError:
+def wrong_count(box: Box, parts: Value) -> BpropError:
+    """The error for a bprop that returned no tuple of one gradient per child."""
     found = f"{len(parts)} gradients" if isinstance(parts, tuple | list) else f"a {type(parts).__name__}"
     return BpropError(
         f"{box.title}: bprop returned {found}, needs a tuple of {len(box.children)}, "
@@ -319,15 +278,17 @@ def backward(
     Source: Larochelle, Training neural networks, "flow graph", bprop.
     """
     grads = sweep(graph, steps, values, seeds, wrt)
-    gradients = {box: _turned(box, grads[graph.slots[box]]) for box in wrt}
+    gradients = {box: _conjugate_gradient(box, grads[graph.slots[box]]) for box in wrt}
     if every:
         sent = zip(graph.boxes, grads, strict=True)
-        gradients |= {box: _turned(box, grad) for box, grad in sent if grad is not None and box not in gradients}
+        gradients |= {
+            box: _conjugate_gradient(box, grad) for box, grad in sent if grad is not None and box not in gradients
+        }
     zeros = {box: np.zeros_like(values[graph.slots[box]]) for box, grad in gradients.items() if grad is None}
     return {**gradients, **zeros}
 
 
-def _turned(box: Box, grad: Value) -> Any:
+def _conjugate_gradient(box: Box, grad: Value) -> Any:
     """The gradient of a box as a user sees it from that of the sweep, and the reverse; the same for a real box."""
     return conjugate_if_complex(grad) if any(spec.dtype.kind == "c" for spec in box.outputs) else grad
 
@@ -336,6 +297,6 @@ def seeds_of(graph: Topology, arriving: Iterable[tuple[Box, Any]]) -> list[Any]:
     """The gradients before the sweep, in a list with a place for every box; what arrives at one box adds up."""
     seeds: list[Any] = [None] * len(graph)
     for box, grad in arriving:
-        slot, seed = graph.slots[box], _turned(box, grad)
+        slot, seed = graph.slots[box], _conjugate_gradient(box, grad)
         seeds[slot] = seed if seeds[slot] is None else seeds[slot] + seed
     return seeds

@@ -6,11 +6,13 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any
 
+import numpy as np
+
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Input
 from flowgraph.boxes.elementwise.arithmetic import Positive
 from flowgraph.errors import NotDifferentiableError
-from flowgraph.graph.passes import Fstep, Step, guarded, reader, step_of, sweep
+from flowgraph.graph.passes import Fstep, Step, guard_values, reader, step_of, sweep
 from flowgraph.graph.topology import Boxes, Topology, topological_order
 
 
@@ -23,7 +25,7 @@ def leading(boxes: Iterable[Box], wrt: Iterable[Box]) -> set[Box]:
     return leads
 
 
-def reached(boxes: Sequence[Box], outputs: Iterable[Box]) -> set[Box]:
+def boxes_reached(boxes: Sequence[Box], outputs: Iterable[Box]) -> set[Box]:
     """Those of the boxes, which are in topological order, to which a differentiable path leads from an output."""
     passed = {box for box in outputs if box.outputs[0].dtype.kind in "fc"}
     for box in reversed(boxes):
@@ -53,12 +55,26 @@ def refuse_cut(graph: CachedSteps, cut: Sequence[Box]) -> None:
             raise cut_error(graph, box)
 
 
+def separate_box(argument: Box) -> Any:
+    """A box that stands for an argument of one call, so that only the uses in that call are differentiated."""
+    box: Any = np.positive(argument)
+    box._mark_argument()
+    return box
+
+
+def argument_behind(box: Box) -> Box:
+    """What a `separate_box` stands for; any other box itself."""
+    while box.is_argument:
+        box = box.children[0]
+    return box
+
+
 def refuse_underived(box: Box, leads: Collection[Box]) -> None:
     """Refuse to leave out in silence a derivative that exists and that a box, which a gradient reaches, lacks."""
     for name, child in zip(box.names_of_children(), box.children, strict=True):
         if name in box.not_implemented_children and child in leads:
             way = child
-            while type(way) is Positive and way.name is None:  # what `functional` puts before each argument
+            while type(way) is Positive and way.name is None:  # a copy, as stands for each argument in `functional`
                 way = way.children[0]
             raise NotDifferentiableError(
                 f"{box.title}: its derivative by {name!r} is not implemented, and what is differentiated by "
@@ -119,7 +135,7 @@ def backward_steps(
         needs = [free and child in leads for child, free in zip(box.children, box.differentiable_wrt, strict=True)]
         if not any(needs):
             continue
-        bprop = guarded(box, box.bprop) if box.has_bprop else derived_bprop(box)
+        bprop = guard_values(box, box.bprop) if box.has_bprop else derived_bprop(box)
         if box.takes_needs and not all(needs):
             bprop = partial(bprop, needs=tuple(needs))
         children = [slots[child] for child in box.children]
@@ -140,7 +156,7 @@ def derived_bprop(box: Box) -> Callable[..., tuple[Any, ...]]:
     boxes = topological_order([inside])
     slots = {box: slot for slot, box in enumerate(boxes)}
     wanted = [leaf for leaf, free in zip(leaves, box.differentiable_wrt, strict=True) if free and leaf in slots]
-    steps = backward_steps(boxes, slots, wanted, reached(boxes, [inside]))
+    steps = backward_steps(boxes, slots, wanted, boxes_reached(boxes, [inside]))
 
     def bprop(grad: Value, value: Value, *children: Value) -> tuple[Any, ...]:
         known = dict(zip(leaves, children, strict=True))
@@ -168,6 +184,27 @@ def replay(boxes: Sequence[Box], slots: Mapping[Box, int], known: Mapping[Any, A
     return values
 
 
+def replace_leaves(boxes: Sequence[Box], slots: Mapping[Box, int], instead: Mapping[Box, Box]) -> list[Box]:
+    """Boxes in order with others in the place of some leaves; what reads none that changes stays as it is."""
+    touched = {leaf for leaf, box in instead.items() if box is not leaf}
+    for box in boxes:
+        if not touched.isdisjoint(box.children):
+            touched.add(box)
+    return replay(boxes, slots, {box: instead.get(box, box) for box in boxes if box in instead or box not in touched})
+
+
+def copy_on(outputs: Sequence[Box], copies: dict[Box, Box]) -> list[Box]:
+    """The outputs with others in the place of some boxes, of the same shapes and dtypes.
+
+    What reads these is copied, with its name, line and mark of a derivative, and entered in `copies`, so that what is
+    copied later reads the same copies.
+    """
+    for box in topological_order(outputs):
+        if box not in copies and any(child in copies for child in box.children):
+            copies[box] = box._copy_with(children=tuple([copies.get(child, child) for child in box.children]))
+    return [copies.get(box, box) for box in outputs]
+
+
 def _no_bprop(box: Box, why: str) -> NotDifferentiableError:
     return NotDifferentiableError(
         f"{box.title}: declares no bprop, and none can be derived: {why}; write a bprop, "
@@ -183,7 +220,7 @@ def forward_steps(graph: Topology, kept: frozenset[int] | None, dirty: frozenset
     children = {slot: [graph.slots[child] for child in box.children] for slot, box in enumerate(graph.boxes)}
     visited = children if dirty is None else _descendants(children, dirty)
     boxes = [(slot, graph.boxes[slot]) for slot in visited if children[slot]]
-    steps = [Fstep(slot, guarded(box, box.fprop), reader(children[slot]), ()) for slot, box in boxes]
+    steps = [Fstep(slot, guard_values(box, box.fprop), reader(children[slot]), ()) for slot, box in boxes]
     return tuple(steps if kept is None else _dropping(steps, children, kept))
 
 
@@ -218,7 +255,7 @@ class CachedSteps(Topology):
     @cached_property
     def passed(self) -> set[Box]:
         """The boxes to which a differentiable path leads from an output."""
-        return reached(self.boxes, self.outputs)
+        return boxes_reached(self.boxes, self.outputs)
 
     def fsteps(self, kept: frozenset[int] | None, dirty: frozenset[int] | None = None) -> tuple[Fstep, ...]:
         """The steps of the forward pass.

@@ -24,9 +24,9 @@ class Flops(NamedTuple):
     @property
     def text(self) -> str:
         """The known count with thousands separators, "?" if part of it is unknown; empty for 0."""
-        return self.joined(number_text(self.known))
+        return self.mark_incomplete(number_text(self.known))
 
-    def joined(self, known: str) -> str:
+    def mark_incomplete(self, known: str) -> str:
         """A text of the known part, "+ ?" after it where there is more."""
         return " + ".join(part for part in (known, "" if self.complete else "?") if part)
 
@@ -84,10 +84,10 @@ def graph_table(graph: Topology) -> str:
     flops = total_flops((box, 1) for box in graph.boxes)
     rows = [HEADINGS, *graph_rows(graph)]
     total = ("", f"{len(graph)} boxes", "", "", number_text(parameters), flops.text)
-    return aligned([*rows, total])
+    return align_rows([*rows, total])
 
 
-def aligned(rows: Sequence[Sequence[str]]) -> str:
+def align_rows(rows: Sequence[Sequence[str]]) -> str:
     """A table of text: headings, rows, totals, four columns to the left and the others to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = []

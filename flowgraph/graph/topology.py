@@ -69,13 +69,16 @@ class Boxes(tuple[Box, ...]):
         raise ValueError(f"{box!r} is not among these boxes")
 
 
-def topological_order(outputs: Iterable[Box]) -> Boxes:
+def topological_order(outputs: Iterable[Box], seen: set[Box] | None = None) -> Boxes:
     """All boxes that the outputs read, each once, children before parents; without recursion, in linear time.
+
+    What is in `seen`, and what it reads, is left out, and the boxes are added to it: many calls that share one take
+    linear time together.
 
     Source: Larochelle, Training neural networks, "flow graph": fprop in topological order, bprop in the reverse.
     """
     order: list[Any] = []
-    seen: set[Box] = set()
+    seen = set() if seen is None else seen
     stack: list[Any] = [(None, ())]
     box, children = None, iter(outputs)  # None stands for what reads the outputs, and comes last
     while stack:
@@ -109,8 +112,7 @@ def unique_names(order: Iterable[Box]) -> dict[Box, str]:
     for box in sorted(boxes, key=lambda box: box.name is None):
         name = None if box.children else box.name
         if name is None:
-            base = box.name or box.scope + box.symbol
-            name = base
+            name = base = box.name or box.scope + box.symbol
             while name in taken:
                 used[base] += 1
                 name = f"{base}_{used[base] + 1}"
@@ -120,13 +122,14 @@ def unique_names(order: Iterable[Box]) -> dict[Box, str]:
 
 
 def leaves_by_name(leaves: Iterable[Box]) -> dict[str, Box]:
-    """The leaves by the names that their user gave: a graph is fed and read by them, so no two are the same."""
+    """The leaves by the names that their user gave: a graph is fed and read by them, so no two are the same.
+
+    What stands for an argument while a function is called on boxes is never fed, and may be called as others are.
+    """
     owner: dict[str, Box] = {}
-    for box in leaves:
-        if box.name is None:
-            continue
-        other = owner.setdefault(box.name, box)
-        if other is not box:
+    for name, box in [(leaf.name, leaf) for leaf in leaves if leaf.name is not None]:
+        other = owner.setdefault(name, box)
+        if other is not box and "of_a_call" not in vars(box).keys() | vars(other).keys():
             raise DuplicateNameError(
                 f"Graph: two boxes are called {box.name!r}, built at {other.built_at} and {box.built_at}; "
                 f"give each a name of its own, or build each in its fg.scope"

@@ -11,7 +11,7 @@ import numpy as np
 
 from flowgraph.box import Box, Elementwise, Value
 from flowgraph.box.arrays import read_only
-from flowgraph.box.inference import refuse_writing
+from flowgraph.box.results import refuse_writing
 from flowgraph.box.vocabulary import CHOICE, CONSTANT, FINITE, SHARE
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.errors import BpropError, GradientWarning
@@ -153,7 +153,7 @@ class _MaskedBprop:
         for position, slot, edge in step.edges:
             share = shares[position]
             if share is not _ALL:
-                share = edge.settled(share, children[position])
+                share = edge.settle_gradient(share, children[position])
             self._mark(slot, share)
         if mark is _ALL or not isinstance(step.box, Elementwise):
             return parts

@@ -13,10 +13,11 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.errors import UsageError
-from flowgraph.functional import flat, jvp, make_vjp
+from flowgraph.functional import jvp, make_vjp
 from flowgraph.functional.arguments import name_of
 from flowgraph.functional.custom import CustomVjp, custom_vjp
-from flowgraph.loops.containers import arrays_of, flatten, like, mapped, rebuild
+from flowgraph.loops import vectors
+from flowgraph.loops.containers import arrays_of, flatten, like, map_leaves, rebuild
 
 __all__ = ["adam", "check_grads", "defvjp", "fixed_point", "primitive", "rmsprop", "sgd"]
 
@@ -134,7 +135,7 @@ def fixed_point(f: Iteration, a: Any, x0: Any, distance: Callable[[Any, Any], An
     return _fixed_point(f, a, x0, distance, tol)
 
 
-def _iterated(f: Iteration, a: Any, x0: Any, distance: Callable[[Any, Any], Any], tol: float) -> Any:
+def iterate_to_fixed_point(f: Iteration, a: Any, x0: Any, distance: Callable[[Any, Any], Any], tol: float) -> Any:
     step = f(a)
     x, previous = step(x0), x0
     while distance(x, previous) > tol:
@@ -142,7 +143,7 @@ def _iterated(f: Iteration, a: Any, x0: Any, distance: Callable[[Any, Any], Any]
     return x
 
 
-_fixed_point = custom_vjp(_iterated, shape=lambda f, a, x0, distance, tol: np.shape(x0))
+_fixed_point = custom_vjp(iterate_to_fixed_point, shape=lambda f, a, x0, distance, tol: np.shape(x0))
 
 
 @_fixed_point.bprop  # type: ignore[untyped-decorator]
@@ -228,7 +229,7 @@ def check_grads(
                 given[place] = argument
             return f(*given, **keywords)
 
-        point = mapped(_in_double_precision, tuple(arguments[place] for place in places))
+        point = map_leaves(_in_double_precision, tuple(arguments[place] for place in places))
         _check(of_places, point, modes, order, getattr(f, "__name__", type(f).__name__))
 
     return at
@@ -263,12 +264,12 @@ def _direction(x: Any) -> Any:
     """Numbers drawn at random in the place of those of a container; of whole numbers zeros, which move nothing."""
     rng = np.random.default_rng()
 
-    def drawn(leaf: Any) -> Any:
+    def draw_like(leaf: Any) -> Any:
         kind = np.asarray(leaf).dtype.kind
         real, imaginary = rng.normal(size=(2, *np.shape(leaf)))
         return (real + 1j * imaginary if kind == "c" else real * (kind == "f"))[()]
 
-    return mapped(drawn, x)
+    return map_leaves(draw_like, x)
 
 
 def _differences(f: Function, x: Any, along: Any) -> Any:
@@ -332,7 +333,7 @@ def sgd(
     >>> round(float(sgd(grad(lambda x, i: (x - 3) ** 2), 0.0)), 3)
     3.0
     """
-    x, unflatten = flat.flatten(x0)
+    x, unflatten = vectors.flatten(x0)
     velocity = np.zeros(x.shape)
     for i in range(num_iters):
         g = _gradient(grad, x, i, unflatten, callback)
@@ -378,7 +379,7 @@ def rmsprop(
     >>> round(float(rmsprop(grad(lambda x, i: (x - 3) ** 2), 0.0)), 1)
     3.0
     """
-    x, unflatten = flat.flatten(x0)
+    x, unflatten = vectors.flatten(x0)
     squares = np.ones(x.shape)
     for i in range(num_iters):
         g = _gradient(grad, x, i, unflatten, callback)
@@ -424,7 +425,7 @@ def adam(
     >>> round(float(adam(grad(lambda x, i: (x - 3) ** 2), 0.0, num_iters=500, step_size=0.1)), 3)
     3.0
     """
-    x, unflatten = flat.flatten(x0)
+    x, unflatten = vectors.flatten(x0)
     mean, squares = np.zeros(x.shape), np.zeros(x.shape)
     for i in range(num_iters):
         g = _gradient(grad, x, i, unflatten, callback)
@@ -436,7 +437,7 @@ def adam(
 
 def _gradient(grad: Gradient, x: Any, i: int, unflatten: Callable[[Any], Any], callback: Callback) -> Any:
     """The gradient at the start of a step, as a vector; the callback receives both."""
-    g, _ = flat.flatten(grad(unflatten(x), i))
+    g, _ = vectors.flatten(grad(unflatten(x), i))
     if callback is not None:
         callback(unflatten(x), i, unflatten(g))
     return g

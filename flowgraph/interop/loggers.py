@@ -51,7 +51,10 @@ class TensorBoard(Callback):
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
         """Write the measures of the epoch, and what was seen of the layers, and flush them."""
         seen = () if self.watch is None else self.watch.scalars()
-        for name, step, value in (*((name, epoch.number, value) for name, value in measured(epoch).items()), *seen):
+        for name, step, value in (
+            *((name, epoch.number, value) for name, value in numbers_of_epoch(epoch).items()),
+            *seen,
+        ):
             self._add(name, step, value)
         self._writer.flush()
 
@@ -96,11 +99,11 @@ class MLflow(Callback):
         self._own = mlflow.active_run() is None
         if self._own:
             mlflow.start_run(**self.settings)
-        mlflow.log_params(described(trainer))
+        mlflow.log_params(settings_of_trainer(trainer))
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
         """Log the measures of the epoch."""
-        _module("mlflow", "MLflow", "mlflow").log_metrics(measured(epoch), step=epoch.number)
+        _module("mlflow", "MLflow", "mlflow").log_metrics(numbers_of_epoch(epoch), step=epoch.number)
 
     def on_end(self, trainer: Trainer) -> None:
         """End the run, if it is this logger's own."""
@@ -135,11 +138,11 @@ class WandB(Callback):
         wandb = _module("wandb", "WandB", "wandb")
         self._own = wandb.run is None
         self._run = wandb.init(**self.settings) if self._own else wandb.run
-        self._run.config.update(described(trainer), allow_val_change=True)
+        self._run.config.update(settings_of_trainer(trainer), allow_val_change=True)
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
         """Log the measures of the epoch."""
-        self._run.log(measured(epoch), step=epoch.number)
+        self._run.log(numbers_of_epoch(epoch), step=epoch.number)
 
     def on_end(self, trainer: Trainer) -> None:
         """Finish the run, if it is this logger's own."""
@@ -148,13 +151,13 @@ class WandB(Callback):
         self._run, self._own = None, False
 
 
-def measured(epoch: Epoch) -> dict[str, float]:
+def numbers_of_epoch(epoch: Epoch) -> dict[str, float]:
     """The finite numbers of an epoch under names that every tool takes."""
     row = {name: value for name, value in epoch.row().items() if name != "number" and value is not None}
     return {_STRANGE.sub("_", name): float(value) for name, value in row.items() if math.isfinite(value)}
 
 
-def described(trainer: Trainer) -> dict[str, str]:
+def settings_of_trainer(trainer: Trainer) -> dict[str, str]:
     """The settings of a training, as text."""
     return {
         "rule": str(trainer.rule), "schedule": str(trainer.schedule), "batch_size": str(trainer.batch_size),

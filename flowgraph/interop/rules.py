@@ -51,7 +51,7 @@ class RuleTable:
         return sorted(self._rules)
 
 
-def fitted(who: str, made: Any, shape: Any, dtype: np.dtype[Any]) -> Box:
+def fit_dtype(who: str, made: Any, shape: Any, dtype: np.dtype[Any]) -> Box:
     """A box of that dtype: the one that was made, or what converts it; one of another shape is refused."""
     box: Any = made if isinstance(made, Box) else Constant(made)
     if len(box.shape) != len(shape) or not all(map(same, box.shape, shape)):
@@ -91,7 +91,7 @@ def taken_along(a: Foreign, places: Foreign, axis: int) -> Any:
     return np.take_along_axis(a[index] if any(part != slice(None) for part in index) else a, places, axis)
 
 
-def padded(a: Foreign, pairs: Sequence[tuple[int, int]], **settings: Foreign) -> Any:
+def pad_or_cut(a: Foreign, pairs: Sequence[tuple[int, int]], **settings: Foreign) -> Any:
     """As np.pad, with fewer elements at an end where its number is below 0."""
     if any(number < 0 for pair in pairs for number in pair):
         a = a[tuple(slice(max(-before, 0), min(after, 0) or None) for before, after in pairs)]
@@ -112,7 +112,7 @@ def affine(h: Foreign, scale: Foreign, shift: Foreign, axes: int | None = None) 
     return h if shift is None else h + shift
 
 
-def standardised(x: Foreign, axes: tuple[int, ...], epsilon: float) -> Any:
+def standardise_axes(x: Foreign, axes: tuple[int, ...], epsilon: float) -> Any:
     """Moved and scaled to mean 0 and variance 1 over some axes."""
     apart = x - np.mean(x, axis=axes, keepdims=True)
     return apart / np.sqrt(np.mean(apart * apart, axis=axes, keepdims=True) + epsilon)
@@ -140,10 +140,10 @@ def likelihood_loss(
     each = each if counted is None else np.where(counted, each, log_p.dtype.type(0))
     if reduction == "mean":
         return np.sum(losses * each) / np.sum(each)
-    return reduced(losses * each, reduction)
+    return reduce_losses(losses * each, reduction)
 
 
-def reduced(losses: Foreign, reduction: str) -> Any:
+def reduce_losses(losses: Foreign, reduction: str) -> Any:
     """The losses, their mean or their sum."""
     if reduction == "none":
         return losses

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import weakref
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from flowgraph.box.leaves import Input
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import topological_order
+from flowgraph.loops.containers import paths
 from flowgraph.plan.passes.inlining import specialise
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import Spec, same
@@ -108,14 +110,14 @@ def body_of(carries: Sequence[Box], elements: Sequence[Box], outers: Sequence[Bo
     return Body(*slots, *results, slots=len(slots), carries=len(carries), elements=len(elements))
 
 
-def fitted(body: Body, specs: Sequence[Spec]) -> Body:
+def fit_body(body: Body, specs: Sequence[Spec]) -> Body:
     """The body for slots of these shapes and dtypes: what followed a named size follows its number."""
     if all(slot.spec == spec for slot, spec in zip(body.leaves, specs, strict=True)):
         return body
-    return known_of(body, ("fitted", *specs), lambda: _fitted(body, specs))
+    return known_of(body, ("fitted", *specs), lambda: _build_fitted(body, specs))
 
 
-def stacked(loop: Box, body: Body, steps: int | Size) -> list[Spec]:
+def specs_of_stack(loop: Box, body: Body, steps: int | Size) -> list[Spec]:
     """What a loop stacks in so many steps; a body that does not make the next carries of its carries is refused."""
     before, after = ([leaf.spec for leaf in part[: body.carries]] for part in (body.leaves, body.results))
     if len(after) < body.carries or not all(map(_fits, before, after)):
@@ -132,7 +134,7 @@ def _fits(before: Spec, after: Spec) -> bool:
     return alike and all(map(same, before.shape, after.shape))
 
 
-def _fitted(body: Body, specs: Sequence[Spec]) -> Body:
+def _build_fitted(body: Body, specs: Sequence[Spec]) -> Body:
     new = {
         slot: slot if slot.spec == spec else type(slot)(shape=spec.shape, dtype=spec.dtype)
         for slot, spec in zip(body.leaves, specs, strict=True)
@@ -151,7 +153,7 @@ def with_outputs(body: Body, more: Iterable[Box]) -> Body:
     return Body(*body.children, *more, **body.setting_values())
 
 
-def replaced(results: Sequence[Box], new: Mapping[Box, Box]) -> list[Box]:
+def replace_boxes(results: Sequence[Box], new: Mapping[Box, Box]) -> list[Box]:
     """The same boxes with others in the place of some that they read."""
     stands = dict(new)
     for box in topological_order(results):
@@ -160,7 +162,7 @@ def replaced(results: Sequence[Box], new: Mapping[Box, Box]) -> list[Box]:
     return [stands.get(box, box) for box in results]
 
 
-def hoisted(results: Sequence[Box], slots: Iterable[Box]) -> tuple[list[Box], list[Box], list[Box]]:
+def hoist_outer(results: Sequence[Box], slots: Iterable[Box]) -> tuple[list[Box], list[Box], list[Box]]:
     """Boxes outside of the body that the outputs read, a slot for each, and the outputs reading the slots instead.
 
     A constant stays in the body, unless it belongs to one call of a function that is being traced.
@@ -173,7 +175,7 @@ def hoisted(results: Sequence[Box], slots: Iterable[Box]) -> tuple[list[Box], li
     edge = [child for box in order if box in within for child in box.children]
     outside = [box for box in dict.fromkeys([*edge, *results]) if box not in within and type(box) is not Constant]
     outers: list[Box] = [OuterInput(shape=box.shape, dtype=box.dtype) for box in outside]
-    return outside, outers, replaced(results, dict(zip(outside, outers, strict=True)))
+    return outside, outers, replace_boxes(results, dict(zip(outside, outers, strict=True)))
 
 
 _known: dict[int, dict[Hashable, Any]] = {}
@@ -200,25 +202,62 @@ _MOST_KNOWN = 32
 # What a loop is given and what its functions return, as boxes, and what is refused of it.
 
 
-def listed(who: str, what: str, given: Any) -> list[Any]:
-    """The boxes and arrays of a carry or of inputs."""
-    parts = list(given) if isinstance(given, tuple | list) else [given]
-    read = [part if isinstance(part, Box) else np.asarray(part) for part in parts]
+def list_leaves(who: str, what: str, given: Any) -> list[Any]:
+    """The boxes and arrays of a carry or of inputs, out of their containers."""
+    read = [part if isinstance(part, Box) else np.asarray(part) for part in _parts(given)]
     for part in read:
         if not isinstance(part, Box) and part.dtype.kind not in "biufc":
-            raise UsageError(f"{who}: found an array of dtype {part.dtype} in {what}, needs boxes or arrays of numbers")
+            raise UsageError(
+                f"{who}: found an array of dtype {part.dtype} in {what}, needs boxes or arrays of numbers, in tuples, "
+                f"lists, dicts or dataclasses"
+            )
     return read
 
 
-def returned_boxes(who: str, body: Callable[..., Any], given: Any) -> list[Box]:
-    """What the body returned, as boxes; an array of its own is a constant."""
-    parts = [] if given is None else list(given) if isinstance(given, tuple | list) else [given]
+def returned_boxes(who: str, body: Callable[..., Any], given: Any, before: Any = None) -> list[Box]:
+    """What the body returned, as boxes; an array of its own is a constant. Dicts are read in the order of `before`."""
     try:
+        parts = _parts(_in_order(given, before))
         return [part if isinstance(part, Box) else Constant(part) for part in parts]
+    except KeyError as error:
+        raise UsageError(
+            f"{who}: {name_of(body)} returned a dict with other keys than the carry has, needs {error.args[0]}"
+        ) from None
     except (TypeError, ValueError) as error:
         raise UsageError(
             f"{who}: {name_of(body)} returned {found_text(given)}, needs boxes, in a tuple or alone ({error})"
         ) from None
+
+
+def _parts(value: Any) -> list[Any]:
+    """The leaves of tuples, lists, dicts and dataclasses, but for None."""
+    return [leaf for _, leaf in paths(value, "") if leaf is not None]
+
+
+def _is_container(value: Any) -> bool:
+    return isinstance(value, tuple | list | dict) or (
+        dataclasses.is_dataclass(value) and not isinstance(value, Box | type)
+    )
+
+
+def _contents(value: Any) -> list[Any]:
+    if isinstance(value, tuple | list):
+        return list(value)
+    if isinstance(value, dict):
+        return list(value.values())
+    return [getattr(value, field.name) for field in dataclasses.fields(value)]
+
+
+def _in_order(value: Any, pattern: Any) -> Any:
+    """A value whose dicts have the order of those in a pattern; refused where they have other keys."""
+    if isinstance(pattern, dict) and isinstance(value, dict):
+        if value.keys() != pattern.keys():
+            raise KeyError(", ".join(map(repr, pattern)))
+        return {key: _in_order(value[key], part) for key, part in pattern.items()}
+    if type(pattern) is dict or not (_is_container(pattern) and _is_container(value)):
+        return value
+    pairs = list(zip(_contents(value), _contents(pattern), strict=False))
+    return [_in_order(*pair) for pair in pairs] if len(pairs) == len(_contents(value)) else value
 
 
 def check_carry(who: str, body: Callable[..., Any], before: Sequence[Box], after: Sequence[Box]) -> None:
@@ -244,10 +283,22 @@ def check_carry(who: str, body: Callable[..., Any], before: Sequence[Box], after
 
 
 def like(container: Any, parts: Sequence[Any]) -> Any:
-    """The parts as they were given: alone, in a tuple, or None for nothing."""
+    """The parts in containers as they were given, a tuple for a list; None for nothing."""
+    return _fill_container(container, iter(parts))
+
+
+def _fill_container(container: Any, parts: Iterator[Any]) -> Any:
     if container is None:
         return None
-    return tuple(parts) if isinstance(container, tuple | list) else parts[0]
+    if not _is_container(container):
+        return next(parts)
+    new = [_fill_container(part, parts) for part in _contents(container)]
+    if isinstance(container, dict):
+        return dict(zip(container, new, strict=True))
+    if isinstance(container, tuple | list):
+        return type(container)(*new) if hasattr(container, "_fields") else tuple(new)
+    names = [field.name for field in dataclasses.fields(container)]
+    return dataclasses.replace(container, **dict(zip(names, new, strict=True)))
 
 
 def name_of(body: Callable[..., Any]) -> str:

@@ -11,8 +11,8 @@ from flowgraph.box import Array, Box, Value
 from flowgraph.box.leaves import new_lock
 from flowgraph.errors import StepLimitError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.loops.body import Body, fitted, known_of, stacked
-from flowgraph.loops.reverse import asked, by_child, reverse_of, values_of_steps
+from flowgraph.loops.body import Body, fit_body, known_of, specs_of_stack
+from flowgraph.loops.reverse import by_child, gradients_asked, reverse_of, values_of_steps
 from flowgraph.plan.backends import Backend
 from flowgraph.plan.rebuild import shape_of
 from flowgraph.plan.store import Store
@@ -58,7 +58,7 @@ class Runner:
 
     def _by_calls(self, arrays: Sequence[Array], length: int, reverse: bool) -> tuple[Any, ...]:
         if self._loop is None:
-            self._loop = _bound(self, _function(self.body))
+            self._loop = _bind_loop(self, _function(self.body))
         stacks = [np.empty((length, *shape_of(result)), result.dtype) for result in self.results[self.carries :]]
         order = range(length - 1, -1, -1) if reverse else range(length)
         inner = self.carries + self.elements
@@ -68,7 +68,7 @@ class Runner:
         return (*map(_copy, last), *stacks)
 
 
-def _bound(runner: Runner, step: Callable[..., Any]) -> Callable[..., Any]:
+def _bind_loop(runner: Runner, step: Callable[..., Any]) -> Callable[..., Any]:
     """The loop as a function of the steps, the first carries, inputs, what is read from outside, and the stacks.
 
     The step returns arrays that its next call writes over, so what it hands on is copied, or read where it is stacked.
@@ -120,22 +120,22 @@ class Scan(Box):
             return Scan(*values, **self.setting_values())
         arrays = [np.asarray(value) for value in values]
         specs = [Spec(array.shape, array.dtype) for array in arrays]
-        body = fitted(self.body, self.of_step(specs))
+        body = fit_body(self.body, self.of_step(specs))
         results = run(body, arrays, int(self._length(specs[body.carries : body.carries + body.elements])), self.reverse)
         return results[0] if len(results) == 1 else results
 
     def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
         """A loop over the same steps in the other order, of the vector-Jacobian product of one."""
-        body = fitted(self.body, self.of_step([Spec(value.shape, value.dtype) for value in values]))
+        body = fit_body(self.body, self.of_step([Spec(value.shape, value.dtype) for value in values]))
         elements = values[body.carries : body.carries + body.elements]
         return _gradients(self, body, grad, h, values, needs, self._length_of(elements), not self.reverse)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
         """Those of the new carries, and of what is stacked, with the steps as the first axis."""
         specs = [child.spec for child in self.children]
-        body = fitted(self.body, self.of_step(specs))
+        body = fit_body(self.body, self.of_step(specs))
         steps = self._length(specs[body.carries : body.carries + body.elements])
-        specs_of_outputs = [*specs[: body.carries], *stacked(self, body, steps)]
+        specs_of_outputs = [*specs[: body.carries], *specs_of_stack(self, body, steps)]
         return specs_of_outputs if len(specs_of_outputs) > 1 else specs_of_outputs[0]
 
     def of_step(self, specs: Sequence[Spec]) -> list[Spec]:
@@ -178,7 +178,7 @@ def _gradients(
     length: int | None, reverse: bool,
 ) -> tuple[Value, ...]:  # fmt: skip
     """The gradients of a loop, by one over the steps that were taken, in the other order."""
-    arrived, wanted = asked(body, grad, needs)
+    arrived, wanted = gradients_asked(body, grad, needs)
     of_steps = arrived[body.carries :]
     back = reverse_of(body, tuple([part is not None for part in of_steps]), wanted, counted=isinstance(box, While))
     elements = values[body.carries : body.carries + body.elements]
@@ -240,7 +240,7 @@ class WhileRunner:
 def _function(body: Body) -> Callable[..., Any]:
     """The function of the slots that computes the results of a body."""
     leaves: dict[Box, Box] = {slot: slot for slot in body.leaves}
-    made = Backend("numpy").specialised(Graph(*body.results), Store({}), leaves, (), frozenset())
+    made = Backend("numpy").specialise_graph(Graph(*body.results), Store({}), leaves, (), frozenset())
     function: Callable[..., Any] = made.functions[0]
     return function
 
@@ -287,7 +287,7 @@ class While(Box):
             return While(*values, **self.setting_values())
         arrays = [np.asarray(value) for value in values]
         specs = [Spec(array.shape, array.dtype) for array in arrays]
-        body, condition = fitted(self.body, specs), fitted(self.condition, specs)
+        body, condition = fit_body(self.body, specs), fit_body(self.condition, specs)
         runner = known_of(body, ("while", id(condition)), lambda: WhileRunner(body, condition))
         results, why = runner(arrays, self.max_steps)
         if results is None:
@@ -300,7 +300,7 @@ class While(Box):
 
     def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
         """A loop over the steps that were taken, in the other order, of the vector-Jacobian product of one."""
-        body = fitted(self.body, [Spec(value.shape, value.dtype) for value in values])
+        body = fit_body(self.body, [Spec(value.shape, value.dtype) for value in values])
         return _gradients(self, body, grad, h, values, needs, None, True)
 
     def infer_from_children(self) -> Spec | Sequence[Spec]:
@@ -312,11 +312,11 @@ class While(Box):
                 f"{self.title}: found {len(specs)} children and max_steps={self.max_steps}, needs {slots}, "
                 f"as its body and its condition have slots, none for an element, and a number from 0"
             )
-        body, holds = fitted(self.body, specs), fitted(self.condition, specs).results
+        body, holds = fit_body(self.body, specs), fit_body(self.condition, specs).results
         if [result.spec for result in holds] != [Spec((), np.dtype(bool))]:
             raise self.shape_error(
                 f"found a condition {', '.join(str(result.spec) for result in holds)}, needs one bool without axes"
             )
-        of_steps = stacked(self, body, unknown())
+        of_steps = specs_of_stack(self, body, unknown())
         outputs = [*[carry.spec for carry in body.results[: body.carries]], *of_steps]
         return outputs if len(outputs) > 1 else outputs[0]

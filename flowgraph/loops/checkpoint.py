@@ -16,9 +16,9 @@ from flowgraph.graph import Graph
 from flowgraph.graph.passes import forward
 from flowgraph.graph.table import total_flops
 from flowgraph.graph.topology import topological_order
-from flowgraph.loops.body import Body, CarryInput, OuterInput, body_of, fitted, hoisted, known_of, name_of
-from flowgraph.loops.containers import arrays_of, flatten, mapped
-from flowgraph.loops.reverse import asked, gradients_of
+from flowgraph.loops.body import Body, CarryInput, OuterInput, body_of, fit_body, hoist_outer, known_of, name_of
+from flowgraph.loops.containers import arrays_of, flatten, map_leaves
+from flowgraph.loops.reverse import gradients_asked, gradients_of
 from flowgraph.plan.passes.inlining import in_numbers
 from flowgraph.plan.rebuild import on_children, rebuild, twin_of
 from flowgraph.shapes.size import Shape
@@ -52,14 +52,14 @@ class Recomputed(Box):
             opened = opened_body(self, [v if isinstance(v, Box) else Constant(v) for v in values])
             return opened[0] if len(opened) == 1 else opened
         arrays = [np.asarray(value) for value in values]
-        body = fitted(self.body, [Spec(array.shape, array.dtype) for array in arrays])
+        body = fit_body(self.body, [Spec(array.shape, array.dtype) for array in arrays])
         results = known_of(body, "steps", lambda: _Steps(body))(arrays)
         return results[0] if len(results) == 1 else results
 
     def bprop(self, grad: Value, h: Value, *values: Value, needs: tuple[bool, ...] | None = None) -> tuple[Value, ...]:
         """The gradients of the body, as the same kind of box on the arguments and on what arrives."""
-        body = fitted(self.body, [Spec(value.shape, value.dtype) for value in values])
-        arrived, wanted = asked(body, grad, needs)
+        body = fit_body(self.body, [Spec(value.shape, value.dtype) for value in values])
+        arrived, wanted = gradients_asked(body, grad, needs)
         sent = [part for part in arrived if part is not None]
         reverse = _reverse_of(body, tuple([part is not None for part in arrived]), wanted)
         again = [values[i] for i in reverse.read]
@@ -73,12 +73,12 @@ class Recomputed(Box):
             raise UsageError(
                 f"{self.title}: found {len(self.children)} children, needs {self.body.slots}, as its body has slots"
             )
-        specs = [result.spec for result in fitted(self.body, [child.spec for child in self.children]).results]
+        specs = [result.spec for result in fit_body(self.body, [child.spec for child in self.children]).results]
         return specs if len(specs) > 1 else specs[0]
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """Those of the boxes of the body; None where one of them is not known."""
-        body = fitted(self.body, [child.spec for child in self.children])
+        body = fit_body(self.body, [child.spec for child in self.children])
         total = total_flops([(box, 1) for box in topological_order(body.results)])
         return total.known if total.complete else None
 
@@ -110,7 +110,7 @@ class _Reverse(NamedTuple):
 
 
 def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]) -> _Reverse:
-    def made() -> _Reverse:
+    def build_reverse() -> _Reverse:
         results = [result for result, arrives in zip(body.results, arriving, strict=True) if arrives]
         arrived: list[Box] = [OuterInput(shape=result.shape, dtype=result.dtype) for result in results]
         wrt = [leaf for leaf, asks in zip(body.leaves, wanted, strict=True) if asks]
@@ -119,7 +119,7 @@ def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]
         read = tuple([i for i, leaf in enumerate(body.leaves) if leaf in reads])
         return _Reverse(body_of((), (), [*(body.leaves[i] for i in read), *arrived], gradients), read)
 
-    return known_of(body, ("reverse of all", arriving, wanted), made)
+    return known_of(body, ("reverse of all", arriving, wanted), build_reverse)
 
 
 def opened_body(box: Recomputed, children: Sequence[Box]) -> tuple[Box, ...]:
@@ -207,25 +207,25 @@ def checkpoint(function: Callable[..., Any]) -> Callable[..., Any]:
         raise UsageError(f"checkpoint: found a {type(function).__name__}, needs a function of boxes")
 
     @functools.wraps(function, updated=())
-    def called(*args: Any, **keywords: Any) -> Any:
+    def call_on_slots(*args: Any, **keywords: Any) -> Any:
         given = list(dict.fromkeys(leaf for leaf in arrays_of((args, keywords)) if isinstance(leaf, Box)))
         if not given:
             return _without_boxes(function, args, keywords)
         slots: dict[Box, Box] = {box: ArgumentInput(shape=box.shape, dtype=box.dtype) for box in given}
-        of_args, of_keywords = mapped(
+        of_args, of_keywords = map_leaves(
             lambda leaf: slots.get(leaf, leaf) if isinstance(leaf, Box) else leaf, (args, keywords)
         )
         returned = function(*of_args, **of_keywords)
         boxes = list(dict.fromkeys(_results(function, returned)))
         if not boxes:
             return returned
-        outside, outers, results = hoisted(boxes, slots.values())
+        outside, outers, results = hoist_outer(boxes, slots.values())
         box = Recomputed(*given, *outside, body=body_of((), (), [*slots.values(), *outers], results))
         parts = [box] if len(results) == 1 else list(box)
         stands = dict(zip(boxes, parts, strict=True))
-        return mapped(lambda leaf: stands.get(leaf, leaf) if isinstance(leaf, Box) else leaf, returned)
+        return map_leaves(lambda leaf: stands.get(leaf, leaf) if isinstance(leaf, Box) else leaf, returned)
 
-    return called
+    return call_on_slots
 
 
 def _without_boxes(function: Callable[..., Any], args: Any, keywords: Any) -> Any:

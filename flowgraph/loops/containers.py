@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.standing_in import StandIn
 
 T = TypeVar("T")
 
@@ -19,7 +20,7 @@ STATIC = ("static", None)
 
 _NONE: Iterator[Any] = iter(())
 
-ARRAYS = (np.ndarray, np.generic, float, complex, Box)
+ARRAYS = (Box, np.ndarray, np.generic, float, complex)
 
 _BRACKETS = {tuple: "({})", list: "[{}]"}
 
@@ -41,7 +42,7 @@ def flatten(value: Value, leaves: list[Any], statics: list[Any] | None = None) -
     parts: list[Any] = []
     if kind is dict or isinstance(value, dict):
         for key, part in value.items():
-            if type(part) is np.ndarray:
+            if type(part) is np.ndarray or isinstance(part, Box):
                 leaves.append(part)
                 parts.append((key, LEAF))
             else:
@@ -49,7 +50,7 @@ def flatten(value: Value, leaves: list[Any], statics: list[Any] | None = None) -
         return kind, tuple(parts)
     if kind in _PLAIN or isinstance(value, list | tuple):
         for part in value:
-            if type(part) is np.ndarray:
+            if type(part) is np.ndarray or isinstance(part, Box):
                 leaves.append(part)
                 parts.append(LEAF)
             else:
@@ -59,8 +60,11 @@ def flatten(value: Value, leaves: list[Any], statics: list[Any] | None = None) -
 
 
 def _flatten_other(value: Value, leaves: list[Any], statics: list[Any] | None) -> Hashable:
-    """The structure of a dataclass; any other value is a static one."""
+    """The structure of a dataclass, a leaf for what stands for a box; any other value is a static one."""
     kind = type(value)
+    if isinstance(value, StandIn):
+        leaves.append(value.box)
+        return LEAF
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return kind, tuple([(f.name, flatten(getattr(value, f.name), leaves, statics)) for f in fields])
@@ -97,6 +101,8 @@ def rebuild(structure: Any, leaves: Iterator[Any], statics: Iterator[Any] = _NON
     kind, parts = structure
     if kind == "static":
         return parts.value
+    if kind is list or kind is tuple:
+        return kind([next(leaves) if part is LEAF else rebuild(part, leaves, statics) for part in parts])
     if issubclass(kind, dict):
         return {key: rebuild(part, leaves, statics) for key, part in parts}
     if issubclass(kind, tuple) and hasattr(kind, "_fields"):
@@ -117,19 +123,19 @@ def text_of(structure: Any, leaves: Iterator[str], names: dict[str, Any], static
         return next(statics)
     kind, parts = structure
     if kind == "static":
-        return _named(parts.value, names)
+        return _name_value(parts.value, names)
     if issubclass(kind, list | tuple):
         listed = "".join([f"{text_of(part, leaves, names, statics)}, " for part in parts])
         if kind in _BRACKETS:
             return _BRACKETS[kind].format(listed)
-        return f"{_named(kind, names)}({listed if hasattr(kind, '_fields') else f'[{listed}]'})"
+        return f"{_name_value(kind, names)}({listed if hasattr(kind, '_fields') else f'[{listed}]'})"
     pairs = [(key, text_of(part, leaves, names, statics)) for key, part in parts]
     if issubclass(kind, dict):
-        return "{" + "".join([f"{_named(key, names)}: {text}, " for key, text in pairs]) + "}"
-    return f"{_named(kind, names)}({''.join([f'{name}={text}, ' for name, text in pairs])})"
+        return "{" + "".join([f"{_name_value(key, names)}: {text}, " for key, text in pairs]) + "}"
+    return f"{_name_value(kind, names)}({''.join([f'{name}={text}, ' for name, text in pairs])})"
 
 
-def _named(value: Any, names: dict[str, Any]) -> str:
+def _name_value(value: Any, names: dict[str, Any]) -> str:
     name = f"part{len(names)}"
     names[name] = value
     return name
@@ -152,11 +158,20 @@ def paths(value: Value, name: str) -> Iterator[tuple[str, Any]]:
         for field in dataclasses.fields(value):
             yield from paths(getattr(value, field.name), f"{name}.{field.name}")
     else:
-        yield name, value
+        yield name, value.box if isinstance(value, StandIn) else value
 
 
-def mapped(function: Callable[[Any], Any], value: Value) -> Any:
+def map_leaves(function: Callable[[Any], Any], value: Value) -> Any:
     """The container with the function of each leaf."""
+    kind = type(value)
+    if kind is np.ndarray or kind is float or (kind not in _PLAIN and isinstance(value, ARRAYS)):
+        return function(value)
+    if kind is list:
+        return [map_leaves(function, part) for part in value]
+    if kind is tuple:
+        return tuple([map_leaves(function, part) for part in value])
+    if isinstance(value, dict):
+        return {key: map_leaves(function, part) for key, part in value.items()}
     leaves: list[Any] = []
     structure = flatten(value, leaves)
     return rebuild(structure, iter([function(leaf) for leaf in leaves]))
@@ -164,6 +179,8 @@ def mapped(function: Callable[[Any], Any], value: Value) -> Any:
 
 def arrays_of(value: Value) -> list[Any]:
     """The leaves."""
+    if isinstance(value, Box):
+        return [value]
     leaves: list[Any] = []
     flatten(value, leaves)
     return leaves
@@ -171,7 +188,8 @@ def arrays_of(value: Value) -> list[Any]:
 
 def like(value: Value, leaves: Sequence[Any]) -> Any:
     """A container as `value`, with these leaves."""
-    return rebuild(flatten(value, []), iter(leaves))
+    given = iter(leaves)
+    return map_leaves(lambda _: next(given), value)
 
 
 def numbers_as_leaves(structure: Any, leaves: Iterator[Any], whole: list[Any]) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from flowgraph.box import Box
 from flowgraph.graph import Graph
-from flowgraph.loops.body import Body, fitted
+from flowgraph.loops.body import Body, fit_body
 from flowgraph.loops.boxes import Scan, While
 from flowgraph.plan.emitter import RefusedError
 from flowgraph.plan.javascript.boxes import dtype, literal, rule_for
@@ -17,19 +17,19 @@ from flowgraph.shapes.size import Size
 
 @rule_for(Scan)
 def _scan(box: Scan, *names: str) -> str:
-    body = fitted(box.body, box.of_step([child.spec for child in box.children]))
+    body = fit_body(box.body, box.of_step([child.spec for child in box.children]))
     inner = body.carries + body.elements
     given = [names[: body.carries], names[body.carries : inner], names[inner:]]
-    parts = [_function(body), *map(_listed, given), literal(box.length), literal(box.reverse), _stacks(box, body)]
+    parts = [_function(body), *map(_list_text, given), literal(box.length), literal(box.reverse), _stacks(box, body)]
     return _result(f"scanned({', '.join(parts)})", body)
 
 
 @rule_for(While)
 def _while(box: While, *names: str) -> str:
     specs = [child.spec for child in box.children]
-    body, condition = fitted(box.body, specs), fitted(box.condition, specs)
+    body, condition = fit_body(box.body, specs), fit_body(box.condition, specs)
     given = [names[: body.carries], names[body.carries :]]
-    parts = [_function(condition), _function(body), *map(_listed, given), literal(box.max_steps), _stacks(box, body)]
+    parts = [_function(condition), _function(body), *map(_list_text, given), literal(box.max_steps), _stacks(box, body)]
     return _result(f"repeated({', '.join(parts)})", body)
 
 
@@ -40,7 +40,7 @@ def _function(body: Body) -> str:
     writer = Writer(graph.boxes, graph.outputs, body.leaves, ())
     names = writer.names
     head = f"({', '.join(names[leaf] for leaf in body.leaves)}) => {{"
-    lines = [*writer.lines, f"return {_listed([names[output] for output in graph.outputs])};"]
+    lines = [*writer.lines, f"return {_list_text([names[output] for output in graph.outputs])};"]
     function = "\n".join([head, *(f"    {line}" for line in lines), "  }"])
     if not writer.constants:
         return function
@@ -52,10 +52,12 @@ def _stacks(box: Box, body: Body) -> str:
     for result in body.results[body.carries :]:
         if any(isinstance(size, Size) and size.unknown for size in result.shape):
             raise RefusedError("stacks arrays of a size that depends on values", box)
-    return _listed([f"[{shape_in_numbers(result.shape)}, {dtype(result)}]" for result in body.results[body.carries :]])
+    return _list_text(
+        [f"[{shape_in_numbers(result.shape)}, {dtype(result)}]" for result in body.results[body.carries :]]
+    )
 
 
-def _listed(texts: Sequence[str]) -> str:
+def _list_text(texts: Sequence[str]) -> str:
     return f"[{', '.join(texts)}]"
 
 

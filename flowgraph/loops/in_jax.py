@@ -11,9 +11,9 @@ import jax.numpy as jnp
 from flowgraph.box import Box, Value
 from flowgraph.errors import UnsupportedError
 from flowgraph.graph import Graph
-from flowgraph.loops.body import Body, fitted, known_of
+from flowgraph.loops.body import Body, fit_body, known_of
 from flowgraph.loops.boxes import Scan, While
-from flowgraph.plan.jax.array import noted
+from flowgraph.plan.jax.array import note_refused
 from flowgraph.plan.jax.evaluation import evaluate
 from flowgraph.plan.jax.rules import rule_for
 from flowgraph.plan.passes.inlining import without_unread
@@ -25,7 +25,7 @@ from flowgraph.shapes.spec import Spec
 def _scan(box: Scan, *given: Value) -> Any:
     """The carries are those of the loop of JAX; what the body stacks is what that stacks."""
     values = [jnp.asarray(argument) for argument in given]
-    body = fitted(box.body, box.of_step([Spec(value.shape, value.dtype) for value in values]))
+    body = fit_body(box.body, box.of_step([Spec(value.shape, value.dtype) for value in values]))
     inner = body.carries + body.elements
     outers = values[inner:]
 
@@ -36,7 +36,7 @@ def _scan(box: Scan, *given: Value) -> Any:
     elements = tuple(values[body.carries : inner])
     length = None if elements else box.length
     last, stacks = jax.lax.scan(step, tuple(values[: body.carries]), elements, length, box.reverse)
-    return _returned((*last, *stacks))
+    return _one_or_all((*last, *stacks))
 
 
 @rule_for(While)
@@ -52,7 +52,7 @@ def _while(box: While, *given: Value) -> Any:
         )
     values = [jnp.asarray(argument) for argument in given]
     specs = [Spec(value.shape, value.dtype) for value in values]
-    body, condition = fitted(body, specs), fitted(box.condition, specs)
+    body, condition = fit_body(body, specs), fit_body(box.condition, specs)
     outers = values[body.carries :]
 
     def holds(state: Any) -> Any:
@@ -63,8 +63,8 @@ def _while(box: While, *given: Value) -> Any:
 
     first = (jnp.asarray(0), tuple(values[: body.carries]))
     last = jax.lax.while_loop(lambda state: (state[0] < box.max_steps) & holds(state), step, first)
-    noted([holds(last)])
-    return _returned(last[1])
+    note_refused([holds(last)])
+    return _one_or_all(last[1])
 
 
 def _results(body: Body, slots: Sequence[Any]) -> tuple[Any, ...]:
@@ -75,5 +75,5 @@ def _results(body: Body, slots: Sequence[Any]) -> tuple[Any, ...]:
     return tuple([jnp.asarray(values[output]) for output in graph.outputs])
 
 
-def _returned(results: tuple[Any, ...]) -> Any:
+def _one_or_all(results: tuple[Any, ...]) -> Any:
     return results[0] if len(results) == 1 else results

@@ -10,18 +10,18 @@ import numpy as np
 
 from flowgraph.box import Array, Box
 from flowgraph.graph import Graph
-from flowgraph.loops.body import Body, fitted, known_of
+from flowgraph.loops.body import Body, fit_body, known_of
 from flowgraph.loops.boxes import Scan, While
 from flowgraph.loops.numbers import (
     OF_MATH,
     Numbers,
-    evaluated,
+    code_of_step,
+    evaluate_graph,
     in_numbers,
     lines_of,
     names_of,
-    parted,
     slots_of,
-    statements,
+    split_numbers,
     step_of,
 )
 from flowgraph.plan.numba import compiling
@@ -46,24 +46,24 @@ _COMPARISONS: dict[Any, str] = {
 @compiled_for(Scan)
 def _scan(plan: Schedule, box: Scan) -> Callable[..., Any] | None:
     """The loop of the box, None where its body is not one of few numbers, or its length not known."""
-    body = fitted(box.body, box.of_step([child.spec for child in box.children]))
+    body = fit_body(box.body, box.of_step([child.spec for child in box.children]))
     numbers = known_of(body, "numbers", lambda: in_numbers(body))
     if numbers is None:
         return None
     steps = CompiledSteps(body, numbers)
 
-    def found(arrays: Sequence[Array]) -> tuple[Any, ...] | None:
+    def run_steps(arrays: Sequence[Array]) -> tuple[Any, ...] | None:
         length = len(arrays[body.carries]) if body.elements else box.length
         return steps(arrays, length, length, box.reverse) if length else None
 
-    return _or_numpy(box, found)
+    return _or_numpy(box, run_steps)
 
 
 @compiled_for(While)
 def _while(plan: Schedule, box: While) -> Callable[..., Any] | None:
     """The loop of the box, None where its body is not one of few numbers, or its condition no comparison of such."""
     specs = [child.spec for child in box.children]
-    body, condition = fitted(box.body, specs), fitted(box.condition, specs)
+    body, condition = fit_body(box.body, specs), fit_body(box.condition, specs)
     numbers = known_of(body, "numbers", lambda: in_numbers(body))
     holds = None if numbers is None else _comparison(condition, numbers)
     if numbers is None or holds is None:
@@ -112,7 +112,7 @@ class CompiledSteps:
         rows = rows[:taken] if self.width else np.empty((taken, 0))
         if not (np.isfinite(last).all() and np.isfinite(rows).all()):
             return None
-        return (*parted(last, self.carries, ()), *parted(rows, self.stacks, (taken,)))
+        return (*split_numbers(last, self.carries, ()), *split_numbers(rows, self.stacks, (taken,)))
 
 
 def _text(body: Body, numbers: Numbers, holds: tuple[list[str], str] | None) -> str:
@@ -147,12 +147,12 @@ def _comparison(condition: Body, numbers: Numbers) -> tuple[list[str], str] | No
     if sign is None or any(child.dtype != np.float64 or child.shape for child in box.children):
         return None
     slots: dict[Box, Any] = {
-        slot: slots_of(numbers.tape, place, slot.shape) for place, slot in enumerate(condition.leaves)
+        slot: slots_of(numbers.code, place, slot.shape) for place, slot in enumerate(condition.leaves)
     }
-    writer = statements()
+    writer = code_of_step()
     try:
-        values = evaluated(simplify(open_composites(Graph(*box.children))), slots)
-        left, right = (writer.read(value.flat[0]) for value in values)
+        values = evaluate_graph(simplify(open_composites(Graph(*box.children))), slots, numbers.code)
+        left, right = (writer.text_of_result(value.flat[0]) for value in values)
     except Exception:  # whatever a fprop raises on expressions, on arrays it runs
         return None
     return lines_of(writer), f"({left}) {sign} ({right})"

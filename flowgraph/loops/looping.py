@@ -9,9 +9,9 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.boxes.engine.passing_on import Part
-from flowgraph.derivatives.batching import lifted, over_rows, row_by_row, rule_for
+from flowgraph.derivatives.batching import lift_child, over_rows, row_by_row, rule_for
 from flowgraph.errors import FlowgraphError
-from flowgraph.loops.body import Body, body_of, fitted, known_of, replaced, with_outputs
+from flowgraph.loops.body import Body, body_of, fit_body, known_of, replace_boxes, with_outputs
 from flowgraph.loops.boxes import Scan, While
 from flowgraph.loops.reverse import reverse_of
 from flowgraph.plan.passes.inlining import fewer_for
@@ -19,7 +19,7 @@ from flowgraph.plan.passes.inlining import fewer_for
 # A loop of a traced body: the box, with the carries stacked that its gradient reads.
 
 
-def looped(body: Body, children: Sequence[Any], length: int | None, reverse: bool) -> list[Any]:
+def loop_body(body: Body, children: Sequence[Any], length: int | None, reverse: bool) -> list[Any]:
     """The last carries and what the body stacks: boxes, or arrays where all children are arrays."""
     count = len(body.results)
     keeping = keeping_of(body) if any(isinstance(c, Box) for c in children) else body
@@ -62,9 +62,9 @@ def _keeping(body: Body, counted: bool) -> Body:
 @rule_for(Scan)
 def _scan(box: Scan, mapped: Mapping[Box, Box], some: Box) -> Any:
     """The loop over all rows; in what its body stacks, the steps come first, and then the rows."""
-    body = fitted(box.body, box.of_step([child.spec for child in box.children]))
+    body = fit_body(box.body, box.of_step([child.spec for child in box.children]))
     inner = body.carries + body.elements
-    carries = [lifted(child, mapped, some) for child in box.children[: body.carries]]
+    carries = [lift_child(child, mapped, some) for child in box.children[: body.carries]]
     read: Any = mapped
     elements = [np.swapaxes(read[c], 0, 1) if c in mapped else c for c in box.children[body.carries : inner]]
     outers = [mapped.get(child, child) for child in box.children[inner:]]
@@ -95,12 +95,12 @@ def _while(box: While, mapped: Mapping[Box, Box], some: Box) -> Any:
     It stacks nothing: what each row stacks has a length of its own.
     """
     specs = [child.spec for child in box.children]
-    body, condition = fitted(box.body, specs), fitted(box.condition, specs)
-    carries = [lifted(child, mapped, some) for child in box.children[: body.carries]]
+    body, condition = fit_body(box.body, specs), fit_body(box.condition, specs)
+    carries = [lift_child(child, mapped, some) for child in box.children[: body.carries]]
     outers = [mapped.get(child, child) for child in box.children[body.carries :]]
     rows = _leaves_in_rows(body, box.children, mapped, some)
     paired = list(zip(body.leaves, condition.leaves, strict=True))
-    asked = replaced(condition.results, {other: leaf for leaf, other in paired if leaf is not other})
+    asked = replace_boxes(condition.results, {other: leaf for leaf, other in paired if leaf is not other})
     (holds,) = over_rows(asked, rows)
     new = over_rows(body.results[: body.carries], rows)
     leaves = [rows.get(leaf, leaf) for leaf in body.leaves]

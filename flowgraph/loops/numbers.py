@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
+from numpy.lib.mixins import NDArrayOperatorsMixin
 
 from flowgraph.box import Array, Box, Constant
 from flowgraph.graph import Graph
 from flowgraph.loops.body import LARGEST, Body
+from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.passes.simplify import simplify
-from flowgraph.plan.rebuild import shape_of
-from flowgraph.plan.scalar_code import Statements, Tape, Untraceable, in_array
+from flowgraph.plan.rebuild import elements, shape_of, sizes_known
+from flowgraph.plan.scalar_code import Code, Expression, NotScalarError
 
 MOST_LINES = 2000
 """Operations of one step from which a body stays calls of NumPy, which take them many at a time."""
@@ -37,35 +39,59 @@ _NEUTRAL = {"add": (0.0, 0.0), "subtract": (None, 0.0), "multiply": (1.0, 1.0), 
 """The left and the right operand beside which the other one is the value."""
 
 
-class Floats(Tape):
-    """Python's floats, and those of Numba: NumPy's functions take them in arrays of objects."""
+class Float(NDArrayOperatorsMixin, Expression):
+    """A float of Python, or of Numba, in an array of objects, for which NumPy calls its operators."""
 
-    most = MOST_LINES
+    __slots__ = ("code",)
+    code: Code
 
-    def call(self, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
-        """The value of a ufunc."""
-        name = ufunc.__name__
-        for operand, other, neutral in zip(operands, operands[::-1], _NEUTRAL.get(name, ()), strict=False):
-            if isinstance(operand, int | float) and operand == neutral:
-                return other
-        if name not in _PATTERNS:
-            raise Untraceable(f"np.{name}")
-        return self.note(_PATTERNS[name], operands, np.dtype(float))
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *operands: Any, **settings: Any) -> Any:
+        if method != "__call__" or settings:
+            raise NotScalarError(f"np.{ufunc.__name__}.{method} with {', '.join(settings)}")
+        if any(isinstance(operand, np.ndarray) for operand in operands):
+            return elementwise(self.code, ufunc, operands)
+        return call_of(self.code, ufunc, operands)
 
-    def call_function(self, function: Any, args: Any, kwargs: Any) -> Any:
-        """The value of a function of NumPy, which takes arrays of objects too."""
-        return function(*map(in_array, args), **kwargs)
+    def __bool__(self) -> NoReturn:
+        raise NotScalarError("a case distinction on a value")
+
+
+def elementwise(code: Code, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
+    """The value of a ufunc on arrays of expressions and numbers."""
+    return np.frompyfunc(lambda *each: call_of(code, ufunc, each), len(operands), 1)(*operands)
+
+
+def call_of(code: Code, ufunc: np.ufunc, operands: Sequence[Any]) -> Any:
+    """The value of a ufunc on expressions and numbers."""
+    if ufunc is np.square:
+        ufunc, operands = np.multiply, (*operands, *operands)
+    elif ufunc is np.reciprocal:
+        ufunc, operands = np.divide, (1.0, *operands)
+    name = ufunc.__name__
+    for operand, other, neutral in zip(operands, operands[::-1], _NEUTRAL.get(name, ()), strict=False):
+        if isinstance(operand, int | float) and operand == neutral:
+            return other
+    if name not in _PATTERNS:
+        raise NotScalarError(f"np.{name}")
+    return code.note(_PATTERNS[name], *operands)
+
+
+def code_of_step() -> Code:
+    """The code of one step."""
+
+    def make(pattern: str, operands: tuple[Any, ...]) -> Float:
+        number = Float(pattern, operands)
+        number.code = code
+        return number
+
+    code = Code("v{}", _constant, make, MOST_LINES)
+    return code
 
 
 def _constant(number: Any) -> str:
     if not math.isfinite(number):
-        raise Untraceable(f"the constant {number}")
+        raise NotScalarError(f"the constant {number}")
     return repr(float(number))
-
-
-def statements() -> Statements:
-    """The lines of one step."""
-    return Statements("v{}", _constant)
 
 
 class Step(NamedTuple):
@@ -78,9 +104,9 @@ class Step(NamedTuple):
 
 def step_of(body: Body, state: Sequence[str], results: Sequence[Any]) -> Step:
     """One step, whose carries have the names of `state`; those that stay as they are are left out."""
-    writer = statements()
-    new = [writer.read(number) for array in results[: body.carries] for number in array.flat]
-    stacked = [writer.read(number) for array in results[body.carries :] for number in array.flat]
+    writer = code_of_step()
+    new = [writer.text_of_result(number) for array in results[: body.carries] for number in array.flat]
+    stacked = [writer.text_of_result(number) for array in results[body.carries :] for number in array.flat]
     changed = [(name, text) for name, text in zip(state, new, strict=True) if name != text]
     line = [f"{', '.join(n for n, _ in changed)} = {', '.join(t for _, t in changed)}"] if changed else []
     return Step(lines_of(writer), stacked, line)
@@ -91,27 +117,27 @@ def names_of(slots: Sequence[Any]) -> list[str]:
     return [number.pattern for array in slots for number in array.flat]
 
 
-def lines_of(writer: Statements) -> list[str]:
+def lines_of(writer: Code) -> list[str]:
     """The assignments of a writer."""
     return [f"{name} = {text}" for name, text in writer.assigned.items()]
 
 
 # A loop over few numbers, as arithmetic of Python's floats: NumPy takes longer to begin a call than to add so few. The
-# values of the body are arrays of expressions. Each box calls its own fprop on them, and every operation on an element
-# is recorded as a line.
+# values of the body are arrays of expressions: of a ufunc one for each element, of any other box what its fprop makes
+# of the arrays by sums and products.
 
 
 class Numbers:
     """The function of all steps."""
 
-    def __init__(self, body: Body, slots: Sequence[Any], results: Sequence[Any], tape: Floats) -> None:
+    def __init__(self, body: Body, slots: Sequence[Any], results: Sequence[Any], code: Code) -> None:
         self.text = _text(body, slots, results)
         space: dict[str, Any] = {name: getattr(math, name) for name in OF_MATH}
         exec(compile(self.text, "<steps of a loop>", "exec"), space)
         self.function: Callable[..., Any] = space["loop"]
         self.carries, self.elements = body.carries, body.elements
         self.shapes = [shape_of(result) for result in body.results]
-        self.slots, self.results, self.tape = slots, results, tape
+        self.slots, self.results, self.code = slots, results, code
 
     def __call__(self, arrays: Sequence[Array], length: int, reverse: bool) -> tuple[Any, ...] | None:
         """The last carries and what was stacked; None where NumPy has to compute them, with its warnings and errors."""
@@ -126,10 +152,13 @@ class Numbers:
         if not (np.isfinite(state).all() and np.isfinite(rows).all()):
             return None
         steps = (rows[:, ::-1] if reverse else rows).T
-        return (*parted(state, self.shapes[: self.carries], ()), *parted(steps, self.shapes[self.carries :], (length,)))
+        return (
+            *split_numbers(state, self.shapes[: self.carries], ()),
+            *split_numbers(steps, self.shapes[self.carries :], (length,)),
+        )
 
 
-def parted(numbers: Array, shapes: Sequence[tuple[int, ...]], steps: tuple[int, ...]) -> list[Any]:
+def split_numbers(numbers: Array, shapes: Sequence[tuple[int, ...]], steps: tuple[int, ...]) -> list[Any]:
     """Arrays of these shapes, one for each step, of numbers one after another along the last axis."""
     arrays, place = [], 0
     for shape in shapes:
@@ -140,31 +169,28 @@ def parted(numbers: Array, shapes: Sequence[tuple[int, ...]], steps: tuple[int, 
 
 
 def in_numbers(body: Body) -> Numbers | None:
-    """The function of a body of few numbers, None where it has many, or what is not written in Python's floats."""
-    specs = [box.spec for box in (*body.leaves, *body.results)]
-    if (
-        any(spec.dtype != np.float64 for spec in specs)
-        or sum(math.prod(shape_of(box)) for box in (*body.leaves, *body.results)) > LARGEST
-    ):
+    """The function of a body of few numbers; None for many, for sizes that depend on values, for what is no float."""
+    boxes = (*body.leaves, *body.results)
+    if any(box.dtype != np.float64 or not sizes_known(box) for box in boxes) or sum(map(elements, boxes)) > LARGEST:
         return None
-    tape = Floats()
-    slots = {slot: slots_of(tape, place, slot.shape) for place, slot in enumerate(body.leaves)}
+    code = code_of_step()
+    slots = {slot: slots_of(code, place, slot.shape) for place, slot in enumerate(body.leaves)}
     try:
-        results = evaluated(simplify(open_composites(Graph(*body.results))), slots)
-        return Numbers(body, list(slots.values()), results, tape)
+        results = evaluate_graph(simplify(open_composites(Graph(*body.results))), slots, code)
+        return Numbers(body, list(slots.values()), results, code)
     except Exception:  # whatever a fprop raises on expressions, on arrays it runs
         return None
 
 
-def slots_of(tape: Floats, place: int, shape: Any) -> Any:
+def slots_of(code: Code, place: int, shape: Any) -> Any:
     """The numbers of one slot."""
     names = np.empty(shape, object)
     for number, index in enumerate(np.ndindex(shape)):
-        names[index] = tape.given(f"s{place}_{number}", np.dtype(float))
+        names[index] = code.number_named(f"s{place}_{number}")
     return names
 
 
-def evaluated(graph: Graph, slots: dict[Box, Any]) -> list[Any]:
+def evaluate_graph(graph: Graph, slots: dict[Box, Any], code: Code) -> list[Any]:
     """The outputs as arrays of expressions and numbers."""
     values: dict[Box, Any] = dict(slots)
     for box in graph.boxes:
@@ -172,7 +198,8 @@ def evaluated(graph: Graph, slots: dict[Box, Any]) -> list[Any]:
             values[box] = box.value.astype(object) if box.dtype == np.float64 else box.value
         elif box not in values:
             (spec,) = box.outputs
-            value = box.fprop(*[values[child] for child in box.children])
+            ufunc, children = ufunc_of(box), [values[child] for child in box.children]
+            value = box.fprop(*children) if ufunc is None else elementwise(code, ufunc, children)
             values[box] = np.empty(spec.shape, object)
             values[box][...] = value
             if np.shape(value) != spec.shape:

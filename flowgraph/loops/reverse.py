@@ -20,7 +20,7 @@ from flowgraph.loops.body import (
     body_of,
     known_of,
     on_leaves,
-    replaced,
+    replace_boxes,
     with_outputs,
 )
 from flowgraph.plan.rebuild import sizes_known
@@ -117,7 +117,7 @@ def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]
     raw = [*of_flow, *of_sums, *of_sent]
     slot_of = {leaf: leaf for leaf in leaves[:carries]} | worth_keeping(body, raw)
     slots = [*flow, *sums, *leaves, *arrived, *slot_of.values()]
-    outputs = on_leaves(replaced(raw, slot_of), {slot: slot for slot in slots})
+    outputs = on_leaves(replace_boxes(raw, slot_of), {slot: slot for slot in slots})
     reads = set(topological_order(outputs))
     kept = tuple(box for box, slot in slot_of.items() if slot in reads)
     read = tuple(i for i in range(elements) if leaves[carries + i] in reads)
@@ -135,7 +135,9 @@ def _reverse_of(body: Body, arriving: tuple[bool, ...], wanted: tuple[bool, ...]
     return Reverse(new, flowing, summed, kept, read, outers, sent)
 
 
-def asked(body: Body, grad: Value, needs: tuple[bool, ...] | None) -> tuple[tuple[Value, ...], tuple[bool, ...]]:
+def gradients_asked(
+    body: Body, grad: Value, needs: tuple[bool, ...] | None
+) -> tuple[tuple[Value, ...], tuple[bool, ...]]:
     """The gradients that arrive at the results of a body, and the slots that want one."""
     free = [slot.dtype.kind in "fc" for slot in body.leaves]
     wanted = free if needs is None else [a and b for a, b in zip(free, needs, strict=True)]

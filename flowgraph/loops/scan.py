@@ -17,21 +17,21 @@ from flowgraph.loops.body import (
     body_of,
     check_carry,
     found_text,
-    hoisted,
+    hoist_outer,
     like,
-    listed,
+    list_leaves,
     name_of,
     returned_boxes,
 )
 from flowgraph.loops.boxes import While
-from flowgraph.loops.looping import keeping_of, looped
+from flowgraph.loops.looping import keeping_of, loop_body
 from flowgraph.shapes.spec import same
 
 # Checkpointing: only carries between segments are stored, and the backward pass reruns each segment.
 
 
 def in_segments(body: Body, children: Sequence[Any], length: int | None, reverse: bool, every: int) -> list[Any]:
-    """What `looped` gives, by segments of `every` steps and one of those that are left.
+    """What `loop_body` gives, by segments of `every` steps and one of those that are left.
 
     Source: Griewank and Walther, Evaluating Derivatives, chapter 12; Chen et al., Training Deep Nets with Sublinear
     Memory Cost (2016).
@@ -45,7 +45,7 @@ def in_segments(body: Body, children: Sequence[Any], length: int | None, reverse
         )
     whole = length // every * every
     if every >= length:
-        return looped(body, children, length, reverse)
+        return loop_body(body, children, length, reverse)
     outer = body.carries + body.elements
     state, elements, rest = list(children[: body.carries]), children[body.carries : outer], children[outer:]
     pieces: list[list[Any]] = []
@@ -56,7 +56,7 @@ def in_segments(body: Body, children: Sequence[Any], length: int | None, reverse
             continue
         again = [*state, *(element[part] for element in elements), *rest]
         if steps < every:
-            outputs = looped(body, again, steps, reverse)
+            outputs = loop_body(body, again, steps, reverse)
         else:
             outputs = _in_whole_segments(body, again, steps, reverse, every)
         state = outputs[: body.carries]
@@ -76,9 +76,9 @@ def _in_whole_segments(body: Body, children: Sequence[Any], steps: int, reverse:
         *(ElementInput(shape=chunk.shape[1:], dtype=chunk.dtype) for chunk in chunks),
         *(OuterInput(shape=outer_value.shape, dtype=outer_value.dtype) for outer_value in children[outer:]),
     ]
-    results = looped(body, slots, every, reverse)
+    results = loop_body(body, slots, every, reverse)
     segment = body_of(slots[: body.carries], slots[body.carries : outer], slots[outer:], results)
-    outputs = looped(segment, [*children[: body.carries], *chunks, *children[outer:]], segments, reverse)
+    outputs = loop_body(segment, [*children[: body.carries], *chunks, *children[outer:]], segments, reverse)
     stacks = [np.reshape(stack, (steps, *stack.shape[2:])) for stack in outputs[body.carries :]]
     return [*outputs[: body.carries], *stacks]
 
@@ -104,10 +104,10 @@ def scan(
     Parameters
     ----------
     body : function
-        `body(carry, element)` returns the next carry and what is to be stacked, a box, a tuple of boxes or None.
-    carry : box, array, or tuple of them
-        The first carry. Each next one has its shape and dtype.
-    inputs : box, array, or tuple of them, optional
+        `body(carry, element)` returns the next carry and what is to be stacked, a box, a container of boxes or None.
+    carry : box, array, or tuple, dict or dataclass of them
+        The first carry, in containers however deep. Each next one has its shape and dtype.
+    inputs : box, array, or tuple, dict or dataclass of them, optional
         Arrays of one length, which may be a named size; the body gets their elements along the first axis, or None
         without inputs.
     length : int, optional
@@ -141,12 +141,12 @@ def scan(
     """
     if not callable(body):
         raise UsageError(f"scan: found a {type(body).__name__} as the body, needs a function of carry and element")
-    carries = listed("scan", "carry", carry)
-    elements = [] if inputs is None else listed("scan", "inputs", inputs)
+    carries = list_leaves("scan", "carry", carry)
+    elements = [] if inputs is None else list_leaves("scan", "inputs", inputs)
     steps = _length(elements, length)
-    traced, outside, stacked = _traced(body, carry, carries, inputs, elements)
+    traced, outside, stacked = _trace_body(body, carry, carries, inputs, elements)
     if checkpoint is None:
-        outputs = looped(traced, [*carries, *elements, *outside], steps, reverse)
+        outputs = loop_body(traced, [*carries, *elements, *outside], steps, reverse)
     else:
         outputs = in_segments(traced, [*carries, *elements, *outside], steps, reverse, checkpoint)
     return like(carry, outputs[: len(carries)]), like(stacked, outputs[len(carries) :])
@@ -169,7 +169,7 @@ def _length(elements: Sequence[Any], length: int | None) -> int | None:
     return next((size for size in lengths if type(size) is int), None)
 
 
-def _traced(
+def _trace_body(
     body: Callable[..., Any], carry: Any, carries: Sequence[Any], inputs: Any, elements: Sequence[Any]
 ) -> tuple[Body, list[Box], Any]:
     """The body as a graph, what it reads from outside, and what it returned to be stacked."""
@@ -182,9 +182,9 @@ def _traced(
             f"stacked, None for nothing"
         )
     after, stacked = returned
-    new, more = returned_boxes("scan", body, after), returned_boxes("scan", body, stacked)
+    new, more = returned_boxes("scan", body, after, carry), returned_boxes("scan", body, stacked)
     check_carry("scan", body, of_carries, new)
-    outside, outers, results = hoisted([*new, *more], [*of_carries, *of_elements])
+    outside, outers, results = hoist_outer([*new, *more], [*of_carries, *of_elements])
     return body_of(of_carries, of_elements, outers, results), outside, stacked
 
 
@@ -206,15 +206,15 @@ def while_loop(
         `condition(carry)` returns a box, without axes and of dtype bool: whether there is another step.
     body : function
         `body(carry)` returns the next carry, of the shape and dtype that it has now.
-    carry : box, array, or tuple of them
-        The first carry.
+    carry : box, array, or tuple, dict or dataclass of them
+        The first carry, in containers however deep.
     max_steps : int
         The number of steps, 100,000 unless given, after which a condition that still holds is an error. The carries of
         all steps are kept, so it bounds memory too.
 
     Returns
     -------
-    box, array, or tuple of them
+    box, array, or container of them
         The last carry, as `carry` is given: the first one where the condition does not hold at all. Where nothing is a
         box, arrays.
 
@@ -239,7 +239,7 @@ def while_loop(
             raise UsageError(f"while_loop: found a {type(given).__name__} as the {what}, needs a function of the carry")
     if isinstance(max_steps, bool) or not isinstance(max_steps, int | np.integer) or max_steps < 0:
         raise UsageError(f"while_loop: found max_steps={max_steps!r}, needs a whole number from 0")
-    carries = listed("while_loop", "carry", carry)
+    carries = list_leaves("while_loop", "carry", carry)
     if not carries:
         raise UsageError("while_loop: found an empty carry, needs at least one box or array that the condition reads")
     step, holds, outside = _traced_loop(condition, body, carry, carries)
@@ -254,7 +254,7 @@ def _traced_loop(
 ) -> tuple[Body, Body, list[Box]]:
     """Body and condition as graphs on the same slots, and what they read from outside."""
     slots: list[Box] = [CarryInput(shape=array.shape, dtype=array.dtype) for array in carries]
-    new = returned_boxes("while_loop", body, body(like(carry, slots)))
+    new = returned_boxes("while_loop", body, body(like(carry, slots)), carry)
     check_carry("while_loop", body, slots, new)
     returned = condition(like(carry, slots))
     holds = returned_boxes("while_loop", condition, returned)
@@ -264,5 +264,5 @@ def _traced_loop(
             f"while_loop: {name_of(condition)} returned {what} as the condition, needs one bool without axes; "
             f"compare, and take np.any or np.all of an array"
         )
-    outside, outers, results = hoisted([*new, holds[0]], slots)
+    outside, outers, results = hoist_outer([*new, holds[0]], slots)
     return body_of(slots, (), outers, results[:-1]), body_of(slots, (), outers, results[-1:]), outside

@@ -49,7 +49,7 @@ Function = ast.FunctionDef | ast.Lambda
 def _helpers(tree: ast.Module, backwards: list[Backward], outer: set[int]) -> Iterator[Backward]:
     """Functions of the source that are called by backward passes only, recursively."""
     calls = list(_calls(tree))
-    named = dict(_named(tree))
+    named = dict(_functions_by_name(tree))
     known, waiting = outer | {id(backward.body) for backward in backwards}, list(backwards)
     while waiting:
         backward = waiting.pop(0)
@@ -60,13 +60,13 @@ def _helpers(tree: ast.Module, backwards: list[Backward], outer: set[int]) -> It
             others = [around for other, _, around in calls if other == name]
             if all((known | {id(body)}) & {id(caller) for caller in around} for around in others):
                 known.add(id(body))
-                helper = Backward(backward.owner, name, body, _received(body, call, backward.gradients))
+                helper = Backward(backward.owner, name, body, _gradients_received(body, call, backward.gradients))
                 waiting.append(helper)
                 yield helper
 
 
-def _named(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
-    """Functions by their name and methods by that of their class before it, as `_called` writes them."""
+def _functions_by_name(tree: ast.Module) -> Iterator[tuple[str, ast.FunctionDef]]:
+    """Functions by their name and methods by that of their class before it, as `_name_called` writes them."""
     classes = [part for part in ast.walk(tree) if isinstance(part, ast.ClassDef)]
     methods = {id(part): owner.name for owner in classes for part in owner.body}
     for part in ast.walk(tree):
@@ -81,12 +81,12 @@ def _calls(
     """Every call by a name of the source, with the functions around it; `self.f` is a method of the class around."""
     for part in ast.iter_child_nodes(tree):
         inside = (*callers, part) if isinstance(part, ast.FunctionDef | ast.Lambda) else callers
-        if isinstance(part, ast.Call) and (name := _called(part.func, owner)):
+        if isinstance(part, ast.Call) and (name := _name_called(part.func, owner)):
             yield name, part, callers
         yield from _calls(part, part.name if isinstance(part, ast.ClassDef) else owner, inside)
 
 
-def _called(function: ast.expr, owner: str) -> str:
+def _name_called(function: ast.expr, owner: str) -> str:
     if isinstance(function, ast.Name):
         return function.id
     if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
@@ -95,7 +95,7 @@ def _called(function: ast.expr, owner: str) -> str:
     return ""
 
 
-def _received(body: ast.FunctionDef, call: ast.Call, gradients: frozenset[str]) -> frozenset[str]:
+def _gradients_received(body: ast.FunctionDef, call: ast.Call, gradients: frozenset[str]) -> frozenset[str]:
     """The parameters that are handed an incoming gradient, as it is or in an expression."""
     names = [argument.arg for argument in body.args.args]
     if names[:1] in (["self"], ["cls"]):
@@ -157,7 +157,7 @@ def _gradients(body: ast.FunctionDef | ast.Lambda, last: bool) -> frozenset[str]
 
 def _innermost(backward: Backward) -> Iterator[Backward]:
     """Where a function returns the vjp as another function, as autograd has it, that one."""
-    results = [backward.body.body] if isinstance(backward.body, ast.Lambda) else _returned(backward.body)
+    results = [backward.body.body] if isinstance(backward.body, ast.Lambda) else _expressions_returned(backward.body)
     inner = [result for result in results if isinstance(result, ast.Lambda)]
     if not inner:
         yield backward
@@ -165,7 +165,7 @@ def _innermost(backward: Backward) -> Iterator[Backward]:
         yield from _innermost(backward._replace(body=result, gradients=_gradients(result, last=False)))
 
 
-def _returned(function: ast.FunctionDef) -> list[ast.expr]:
+def _expressions_returned(function: ast.FunctionDef) -> list[ast.expr]:
     """The expressions that the function itself returns, including an inner function by its name."""
     stack: list[ast.AST] = list(function.body)
     results = []
@@ -257,7 +257,7 @@ class _Writer:
     def text(self, part: ast.expr) -> str:
         return ast.get_source_segment(self.source, part) or ast.unparse(part)
 
-    def closed(self, part: ast.expr) -> str:
+    def text_in_brackets(self, part: ast.expr) -> str:
         """The text of an expression, in brackets where an adjacent operator would change its meaning."""
         whole = isinstance(part, ast.Name | ast.Constant | ast.Call | ast.Attribute | ast.Subscript)
         return self.text(part) if whole else f"({self.text(part)})"
@@ -271,11 +271,11 @@ class _Writer:
         gradients = [self._gradient(entry) for entry in result.elts]
         for gradient in gradients:
             if gradient is not None:
-                yield Change(gradient, "sign", f"-{self.closed(gradient)}")
-                yield Change(gradient, "factor", f"2 * {self.closed(gradient)}")
+                yield Change(gradient, "sign", f"-{self.text_in_brackets(gradient)}")
+                yield Change(gradient, "factor", f"2 * {self.text_in_brackets(gradient)}")
         present = [gradient for gradient in gradients if gradient is not None]
         for first, two in itertools.pairwise(present):
-            yield Change(result, "swapped children", self._swapped(result, first, two))
+            yield Change(result, "swapped children", self._swap_entries(result, first, two))
 
     def _whole(self, result: ast.expr, change: str) -> str:
         """A result that is one expression, changed as the tuple or the gradient that it gives."""
@@ -284,8 +284,8 @@ class _Writer:
         if self.gives_tuple:
             return parts
         if isinstance(result, ast.BinOp | ast.UnaryOp | ast.Compare | ast.Constant):
-            return f"{change} {self.closed(result)}"
-        return f"({parts} if isinstance({text}, (tuple, list)) else {change} {self.closed(result)})"
+            return f"{change} {self.text_in_brackets(result)}"
+        return f"({parts} if isinstance({text}, (tuple, list)) else {change} {self.text_in_brackets(result)})"
 
     def _gradient(self, entry: ast.expr) -> ast.expr | None:
         """The gradient of an entry such as `grad * b if needs[0] else None`; None for a constant child."""
@@ -294,7 +294,7 @@ class _Writer:
         none = isinstance(entry, ast.Constant) and entry.value is None
         return None if none or isinstance(entry, ast.Starred) else entry
 
-    def _swapped(self, result: ast.Tuple, first: ast.expr, two: ast.expr) -> str:
+    def _swap_entries(self, result: ast.Tuple, first: ast.expr, two: ast.expr) -> str:
         written = {id(first): self.text(two), id(two): self.text(first)}
         entries = []
         for entry in result.elts:
@@ -311,19 +311,19 @@ class _Writer:
         elif isinstance(part, ast.BinOp):
             yield from self._of_operation(part)
         elif isinstance(part, ast.UnaryOp) and isinstance(part.op, ast.USub):
-            yield Change(part, "sign", self.closed(part.operand))
+            yield Change(part, "sign", self.text_in_brackets(part.operand))
         elif isinstance(part, ast.Compare) and len(part.ops) == 1 and type(part.ops[0]) in COMPARISONS:
             left, right = self.text(part.left), self.text(part.comparators[0])
             yield Change(part, "operator", f"({left} {COMPARISONS[type(part.ops[0])]} {right})")
         elif isinstance(part, ast.Constant) and type(part.value) is not bool and isinstance(part.value, int | float):
             yield Change(part, "constant", repr(part.value + 1))
         elif isinstance(part, ast.Attribute) and part.attr in ("T", "mT"):
-            yield Change(part, "transposed", self.closed(part.value))
+            yield Change(part, "transposed", self.text_in_brackets(part.value))
         elif isinstance(part, ast.Call):
             yield from self._of_call(part)
 
     def _of_operation(self, part: ast.BinOp) -> Iterator[Change]:
-        left, right = self.closed(part.left), self.closed(part.right)
+        left, right = self.text_in_brackets(part.left), self.text_in_brackets(part.right)
         if isinstance(part.op, ast.Add | ast.Sub):
             yield Change(part, "dropped term", left)
             yield Change(part, "dropped term", f"(-{right})" if isinstance(part.op, ast.Sub) else right)
@@ -338,9 +338,9 @@ class _Writer:
         )
         operand = function.value if isinstance(function, ast.Attribute) and method else next(iter(call.args), None)
         if operand is not None and name in SUMS:
-            yield Change(call, "dropped sum", self.closed(operand))
+            yield Change(call, "dropped sum", self.text_in_brackets(operand))
         if operand is not None and name in TRANSPOSES:
-            yield Change(call, "transposed", self.closed(operand))
+            yield Change(call, "transposed", self.text_in_brackets(operand))
         if name in FUNCTIONS:
             text = self.text(function)
             yield Change(function, "operator", text[: len(text) - len(name)] + FUNCTIONS[name])

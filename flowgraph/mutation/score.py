@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -10,8 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from flowgraph.errors import UsageError
 from flowgraph.markup import MOST_ROWS, table, text
-from flowgraph.mutation.forking import WITHOUT
 from flowgraph.mutation.mutants import Mutant
 from flowgraph.mutation.processes import PATIENCE, SHORTEST, Outcome, Processes
 
@@ -25,13 +24,15 @@ def told_apart(outcomes: Sequence[Outcome], original: Path | None) -> list[Outco
 
     That a backward pass was asked at all is known of another mutant of it, which answered otherwise.
     """
-    right = _read(original)
+    right = _read_answers(original)
     if not right:
         return list(outcomes)
-    asked = {_backward(outcome.mutant) for outcome in outcomes if _differs(right, _read(outcome.answers))}
+    asked = {_backward(outcome.mutant) for outcome in outcomes if _differs(right, _read_answers(outcome.answers))}
     return [
         replace(outcome, outcome="equivalent")
-        if outcome.outcome == "lived" and _backward(outcome.mutant) in asked and _agrees(right, _read(outcome.answers))
+        if outcome.outcome == "lived"
+        and _backward(outcome.mutant) in asked
+        and _agrees(right, _read_answers(outcome.answers))
         else outcome
         for outcome in outcomes
     ]
@@ -50,7 +51,7 @@ def _agrees(right: Answers, answers: Answers) -> bool:
     return len(common) >= ENOUGH * len(right) and all(right[asked] == answers[asked] for asked in common)
 
 
-def _read(place: Path | None) -> Answers:
+def _read_answers(place: Path | None) -> Answers:
     """Each question with its first answer."""
     answers: dict[str, str] = {}
     if place is not None and place.exists():
@@ -64,18 +65,12 @@ def _read(place: Path | None) -> Answers:
 class Score:
     """The outcomes of all mutants, in the order of the source; `seconds` without a mutant.
 
-    `forked` of them ran in forks of one process; `refused` says why it was not forked for the others.
-
     Parameters
     ----------
     outcomes : tuple of Outcome
         One per mutant, in the order of the source.
     seconds : float
         How long the command runs without a mutant.
-    forked : int, default 0
-        Number of mutants that ran in forks of one process.
-    refused : str, default ''
-        Why the process was not forked for the others.
 
     Examples
     --------
@@ -87,8 +82,6 @@ class Score:
 
     outcomes: tuple[Outcome, ...]
     seconds: float
-    forked: int = 0
-    refused: str = ""
 
     @property
     def lived(self) -> tuple[Mutant, ...]:
@@ -136,7 +129,6 @@ class Score:
             "killed": self.killed,
             "lived": len(self.lived),
             "equivalent": len(self.equivalent),
-            "forked": self.forked,
             "timeouts": sum(outcome.outcome == "timeout" for outcome in self.outcomes),
             "seconds_without_mutant": self.seconds,
             "outcomes": [
@@ -157,15 +149,12 @@ def score(
     timeout: float | None = None,
     jobs: int = 1,
     show: Callable[[Outcome], None] = lambda outcome: None,
-    fork: bool = True,
+    **removed: Any,
 ) -> Score:
     """Run the command without a mutant, which must pass, then against each mutant; `show` hears of each.
 
     The mutant is put in the place of the module in the memory of the process that the command starts: no file of the
-    user is written, whenever this ends. Where the system has `os.fork`, that process runs once up to the import of the
-    module, and is forked there for each mutant; where it may not be forked (JAX has computed already, the command
-    starts other processes that import the module), and with `fork=False`, the command is started for each mutant.
-    Without `timeout` a mutant has five times as long as the command took.
+    user is written, whenever this ends. Without `timeout` a mutant has five times as long as the command took.
 
     Parameters
     ----------
@@ -176,11 +165,11 @@ def score(
     timeout : float, optional
         Seconds for a mutant; by default five times what the command takes without one.
     jobs : int, default 1
-        Number of processes.
+        Number of processes that run at the same time.
     show : function, optional
         It is called with each outcome.
-    fork : bool, default True
-        Whether one process is forked for the mutants where that can be done.
+    **removed
+        Nothing: `fork`, which there was, is refused.
 
     Returns
     -------
@@ -201,38 +190,24 @@ def score(
     >>> score(mutants_of(file)[:1], [sys.executable, "-c", "pass"]).outcomes[0].outcome
     'never imported'
     """
+    for name in removed:
+        gone = ", which there is no more" if name == "fork" else ", which it does not take"
+        raise UsageError(f"score: found {name}={gone}: a process runs for each mutant, jobs= of them at the same time")
     with tempfile.TemporaryDirectory(prefix="flowgraph-mutants-") as directory:
         processes = Processes(Path(directory), list(command))
-        outcomes_by_number: dict[int, Outcome] = {}
-
-        def hear(number: int, outcome: Outcome) -> None:
-            outcomes_by_number[number] = outcome
-            if number != WITHOUT:
-                show(outcome)
-
+        outcomes: list[Outcome] = []
         try:
-            if fork and hasattr(os, "fork"):
-                processes.fork(mutants, timeout, jobs, hear)
-            forked = len(outcomes_by_number) - (WITHOUT in outcomes_by_number)
-            seconds, original = _without(processes, outcomes_by_number)
+            seconds, original = processes.run_without_mutant()
             limit = timeout or max(SHORTEST, PATIENCE * seconds)
-            left = [number for number in range(len(mutants)) if number not in outcomes_by_number]
             with ThreadPoolExecutor(jobs) as pool:
                 try:
-                    each = pool.map(lambda number: processes.judge(mutants[number], limit), left)
-                    for number, outcome in zip(left, each, strict=True):
-                        hear(number, outcome)
+                    for outcome in pool.map(lambda mutant: processes.judge(mutant, limit), mutants):
+                        outcomes.append(outcome)
+                        show(outcome)
                 finally:
                     pool.shutdown(wait=False, cancel_futures=True)
                     processes.close()
         finally:
             processes.close()
-        outcomes = told_apart([outcomes_by_number[number] for number in range(len(mutants))], original)
-    return Score(tuple(outcomes), seconds, forked, processes.refused)
-
-
-def _without(processes: Processes, outcomes: Mapping[int, Outcome]) -> tuple[float, Path | None]:
-    """The seconds of the command without a mutant, and its answers; run for it where no fork did."""
-    if WITHOUT in outcomes:
-        return outcomes[WITHOUT].seconds, outcomes[WITHOUT].answers
-    return processes.run_without_mutant()
+        outcomes = told_apart(outcomes, original)
+    return Score(tuple(outcomes), seconds)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Value, holds_box, joined
+from flowgraph.box import Value, holds_box, join_boxes
 from flowgraph.box.numpy_dispatch import builder_of, call_function, call_ufunc
 from flowgraph.errors import NoArrayError, UsageError
 
@@ -44,7 +44,7 @@ def array(
     """
     if not holds_box(object):
         return np.array(object, dtype=dtype, copy=copy, order=order, subok=subok, ndmin=ndmin, like=like)
-    made = joined(object)
+    made = join_boxes(object)
     if dtype is not None:
         made = made.astype(dtype)
     return np.expand_dims(made, tuple(range(ndmin - made.ndim))) if made.ndim < ndmin else made
@@ -92,6 +92,26 @@ def full(
     return np.broadcast_to(array(fill_value, dtype), shape)
 
 
+def full_like(
+    a: Value, fill_value: Value, dtype: DTypeLike | None = None, order: Value = "K", subok: bool = True,
+    shape: Value = None, *, device: Value = None,
+) -> Any:  # fmt: skip
+    """numpy.full_like, whose value may be a box, or a list with boxes in it, that broadcasts to the shape.
+
+    >>> import flowgraph as fg, flowgraph.numpy as np
+    >>> np.full_like(np.ones((3, 2)), fg.Input("x", shape=(2,))).shape
+    (3, 2)
+    """
+    if holds_box(a):
+        return np.full_like(
+            join_boxes(a), join_boxes(fill_value) if holds_box(fill_value) else fill_value, dtype, shape=shape
+        )
+    if not holds_box(fill_value):
+        return np.full_like(a, fill_value, dtype, order, subok, shape, device=device)
+    a = np.asarray(a)
+    return full(a.shape if shape is None else shape, fill_value, a.dtype if dtype is None else dtype)
+
+
 _ANSWERS_ANYWAY = (np.array_equal, np.array_equiv)
 """Functions of NumPy that answer False where it cannot make an array of an argument, whatever is in it."""
 
@@ -115,8 +135,8 @@ class OfLists:
         if function not in _ANSWERS_ANYWAY or not any(map(holds_box, (*args, *keywords.values()))):
             with contextlib.suppress(NoArrayError):  # of a list that is one array, in which NumPy looks for no boxes
                 return function(*args, **keywords)
-        given = [joined(value) if holds_box(value) else value for value in args]
-        named = {name: joined(value) if holds_box(value) else value for name, value in keywords.items()}
+        given = [join_boxes(value) if holds_box(value) else value for value in args]
+        named = {name: join_boxes(value) if holds_box(value) else value for name, value in keywords.items()}
         if isinstance(function, np.ufunc):
             return call_ufunc(function, "__call__", given, named)
         return call_function(function, given, named)
@@ -125,13 +145,13 @@ class OfLists:
         return getattr(self.__wrapped__, name)
 
     def __reduce__(self) -> Any:
-        return _named, (self._found_in, self.__name__)
+        return _look_up, (self._found_in, self.__name__)
 
     def __repr__(self) -> str:
         return repr(self.__wrapped__)
 
 
-def _named(module: str, name: str) -> Any:
+def _look_up(module: str, name: str) -> Any:
     return getattr(importlib.import_module(module), name)
 
 
@@ -159,7 +179,7 @@ class Concatenation:
         axis, ndmin, trans1d = self._axis, self._ndmin, self._trans1d
         if isinstance(parts[0], str):
             axis, ndmin, trans1d = _directive(parts.pop(0), axis, ndmin, trans1d)
-        return np.concatenate([_shaped(part, ndmin, trans1d) for part in parts], axis=axis)
+        return np.concatenate([_shape_part(part, ndmin, trans1d) for part in parts], axis=axis)
 
     def __len__(self) -> int:
         return 0
@@ -182,7 +202,7 @@ def _directive(text: str, axis: int, ndmin: int, trans1d: int) -> tuple[int, int
     return (*numbers, *(axis, ndmin, trans1d)[len(numbers) :])  # type: ignore[return-value]
 
 
-def _shaped(part: Value, ndmin: int, trans1d: int) -> Any:
+def _shape_part(part: Value, ndmin: int, trans1d: int) -> Any:
     """A part with at least so many axes, as NumPy's class places the new ones."""
     array = np.r_[part] if isinstance(part, slice) else asarray(part)
     own = array.ndim

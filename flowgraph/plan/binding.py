@@ -22,7 +22,8 @@ import numpy as np
 
 from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.box.leaves import Parameter
-from flowgraph.graph.passes import as_values, guarded
+from flowgraph.box.results import as_values
+from flowgraph.graph.passes import guard_values
 from flowgraph.plan.kinds import Order, in_order
 from flowgraph.plan.rebuild import LARGEST_READ
 from flowgraph.plan.store import WORTH_RETURNING, Store, aligned_bytes, flat_view, return_free_memory
@@ -151,13 +152,13 @@ class Binding(NamedTuple):
 
 def constant(name: str, value: object) -> Binding:
     """A name that is the same in both functions."""
-    return Binding(name, given, (value,))
+    return Binding(name, value_itself, (value,))
 
 
 # What makes the values of names, of a memory and of data.
 
 
-def given(memory: Memory, value: Any) -> Any:
+def value_itself(memory: Memory, value: Any) -> Any:
     """A value that is the same in every memory."""
     return value
 
@@ -208,7 +209,7 @@ def view_in(memory: Memory, of: str, box: Box) -> Any:
 
 def fprop_of(memory: Memory, box: Box) -> Function:
     """The fprop of a box, as a line calls it."""
-    fprop = guarded(box, box.fprop)
+    fprop = guard_values(box, box.fprop)
     return lambda *values: as_values(fprop(*values))
 
 
@@ -220,8 +221,7 @@ class Program:
     its global names are what `bindings` makes, in their order. Its arguments are the leaves and parameters of the
     request, its results a tuple. `bytes` is the size of the memory that the bindings may use. A result marked in
     `copied` lies in that memory or with the parameters: the next call overwrites it, unless it is copied. `note` is
-    what the back end says of it, `compiled` the number of values that Numba computes in a program of Python, `found`
-    the code, where another process has compiled it.
+    what the back end says of it, `compiled` the number of values that Numba computes in a program of Python.
     """
 
     text: str
@@ -231,7 +231,6 @@ class Program:
     copied: tuple[bool, ...] = ()
     note: str = ""
     compiled: int = 0
-    found: types.CodeType | None = None
 
     @functools.cached_property
     def code(self) -> types.CodeType:
@@ -239,8 +238,6 @@ class Program:
         path = f"<plan {next(_numbers)}>"
         linecache.cache[path] = (len(self.call), None, self.call.splitlines(keepends=True), path)
         weakref.finalize(self, linecache.cache.pop, path, None).atexit = False
-        if self.found is not None:
-            return self.found.replace(co_filename=path)
         module = compile(self.call, path, "exec")
         if len(self.call) * _BYTES_OF_PARSER > WORTH_RETURNING:
             return_free_memory()
@@ -265,7 +262,7 @@ def bind_alone(program: Program, arenas: Sequence[Array], store: Store) -> list[
     return [_function(program, Memory(arena, {}, {}, store), {}) for arena in arenas]
 
 
-OF_EITHER: set[Callable[..., Any]] = {given, value_of, number_in_array, view_in, fprop_of}
+OF_EITHER: set[Callable[..., Any]] = {value_itself, value_of, number_in_array, view_in, fprop_of}
 """What makes the same for both functions of a program, if the names that it asks for stand for the same.
 
 The two run one after the other, in one arena; only the parameters lie elsewhere.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import contextvars
 import ctypes
 import functools
 import importlib
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -74,25 +72,6 @@ def _thread_functions() -> tuple[Callable[[], int], Callable[[int], None]] | Non
             change.restype, change.argtypes = None, [ctypes.c_int]
             return count, change
     return None
-
-
-_planned_for_one: contextvars.ContextVar[bool] = contextvars.ContextVar("products of one thread", default=False)
-
-
-@contextlib.contextmanager
-def planned_for_one_thread() -> Iterator[None]:
-    """Plans made inside are those of products that will run in one thread."""
-    token = _planned_for_one.set(True)
-    try:
-        yield
-    finally:
-        _planned_for_one.reset(token)
-
-
-def count_threads() -> int:
-    """Threads that a product of the plan that is made may use; 1 where the library does not say."""
-    functions = None if _planned_for_one.get() else _thread_functions()
-    return 1 if functions is None else functions[0]()
 
 
 class _OneThread:

@@ -27,6 +27,7 @@ def compile(  # noqa: PLR0913  (its keywords are its interface)
     mesh: Any = None,
     devices: Any = None,
     threads: int | None = None,
+    tune: bool | Sequence[BackendName] = False,
 ) -> Plan:
     """Compile boxes, and new values for parameters, into one function of NumPy calls on buffers.
 
@@ -42,6 +43,8 @@ def compile(  # noqa: PLR0913  (its keywords are its interface)
     between the calls. A box that JAX cannot compute is refused by name. `devices`, a number of them or a list, or
     `mesh`, a `jax.sharding.Mesh` or a `flowgraph.interop.jax.Placement`, divide the batch among several devices: the
     inputs whose first axis has the name that the first input's has. See docs/jax.md.
+    `tune=True` measures at the first call which of the back ends that are installed is fastest for its inputs, and in
+    how many threads, and keeps that; `repr` says the keywords that fix it. Without it nothing is chosen by a clock.
     `threads=2` computes shards of the batch in that many threads, one shard in each; NumPy runs the rest. It pays where
     lines are few and arrays large, as in attention; many short lines take longer so.
 
@@ -66,6 +69,9 @@ def compile(  # noqa: PLR0913  (its keywords are its interface)
     threads : int, optional
         In how many threads shards of the batch are computed, from 1 to 64; without it, what the environment variable
         FLOWGRAPH_THREADS says, else one.
+    tune : bool or list of {'numpy', 'numba', 'jax'}, default False
+        Whether the back end and the threads are those that take least time at the first call, by copies of the plan;
+        a list names the back ends that are tried.
 
     Returns
     -------
@@ -107,6 +113,7 @@ def compile(  # noqa: PLR0913  (its keywords are its interface)
         backend=backend,
         placement=placement,
         threads=_read_threads(backend, threads),
+        tune=_read_tune(tune, backend, threads, placement),
     )
 
 
@@ -129,6 +136,16 @@ def _read_threads(backend: BackendName, threads: int | None) -> int | None:
     if not isinstance(threads, int) or not 1 <= threads <= MOST:
         raise UsageError(f"compile: found threads={threads!r}, needs a number from 1 to {MOST}")
     return threads
+
+
+def _read_tune(tune: Any, backend: BackendName, threads: int | None, placement: Any) -> tuple[BackendName, ...]:
+    if tune is False:
+        return ()
+    from flowgraph.plan.tuning import read_tune  # which few plans need
+
+    if placement is not None:
+        raise UsageError(f"compile: found tune={tune!r} with devices, needs one of the two")
+    return read_tune(tune, backend, threads)
 
 
 def read_placement(who: str, backend: BackendName, mesh: Any, devices: Any) -> Any:

@@ -83,7 +83,7 @@ class Kinds(dict[Box, str]):
         while (below := chain[-1].children) and below[0] not in self and _may_view(chain[-1]):
             chain.append(below[0])
         for link in reversed(chain):
-            self[link] = self._found(link)
+            self[link] = self._kind_of(link)
         return self[box]
 
     def in_order(self, box: Box) -> str:
@@ -100,7 +100,7 @@ class Kinds(dict[Box, str]):
         self._layouts.clear()
         self._block = np.empty(0, np.uint8)
 
-    def _found(self, box: Box) -> str:
+    def _kind_of(self, box: Box) -> str:
         if isinstance(box, Leaf):
             return "fixed" if isinstance(box, Constant) or box in self._fixed else "given"
         if box in self._joined:

@@ -15,7 +15,7 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.box.arrays import again
 from flowgraph.box.attached import OnPlan
-from flowgraph.box.leaves import Parameter
+from flowgraph.box.leaves import Parameter, new_lock
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import debugging
 from flowgraph.plan.backends import Backend, BackendName, Specialised, copies
@@ -37,7 +37,7 @@ def call(*_given, {signature}seed=_seed, prepare=False, **_unknown):
             return _variants.prepare(({names}))
     _found, _shapes = _variants.last, ({shapes})
     if _found is None or _found.shapes != _shapes:
-        _found = _variants.last = _variants.specialised(_shapes)
+        _found = _variants.last = _variants.function_for(_shapes)
 {rest}    with _lock:
         if _store.running or not _store.complete:
             _enter()
@@ -108,7 +108,7 @@ def make_call(variants: Variants, *, alone: bool, borrow: bool) -> Callable[...,
         "_lock": store.lock, "_copies": copies,
         "_again": again, "_underflows": (FloatingPointError, RuntimeWarning),
         "_explain": variants.explain, "_Exception": Exception,
-        "_variants": variants, "_read": variants.inputs.read,
+        "_variants": variants, "_read": variants.inputs.read_call,
     }  # fmt: skip
     for place, box in enumerate(boxes):
         space |= {f"_dtype{place}": box.dtype, f"_type{place}": box.dtype.type, f"_last{place}": [(None, None)]}
@@ -204,11 +204,16 @@ class Plan(OnPlan):
         borrow: bool,
         without: frozenset[str],
         backend: BackendName = "numpy",
+        tune: Sequence[BackendName] = (),
         **of_backend: Any,
     ) -> None:
         self._forward = forward
-        self._settings = {"alone": alone, "borrow": borrow, "without": without, "backend": backend, **of_backend}
+        self._settings = {
+            "alone": alone, "borrow": borrow, "without": without, "backend": backend, "tune": tune, **of_backend,
+        }  # fmt: skip
         self.inputs = tuple(inputs)
+        self.choice: Any = None
+        self._tuning = new_lock()
         computing = Backend(backend, **of_backend)
         self.store = computing.store(updates)
         self._read = Inputs(inputs, self._forward, self.store)
@@ -216,11 +221,15 @@ class Plan(OnPlan):
         self._variants = Variants(self._forward, self.store, self._read, computing, without)
         self.__call__ = make_call(self._variants, alone=alone, borrow=borrow)
         self.__signature__ = inspect.signature(self.__call__)
+        if tune:
+            self.__call__ = self._call_after_tuning
 
     def __repr__(self: Any) -> str:
         inputs = ", ".join(map(printable, self.input_names))
         ran = "not run yet" if self.last is None else f"{len(self.graph)} boxes, {self.bytes:,} bytes of buffers"
         said = "" if self.last is None else self.last.note or self.last.advice
+        said = "; ".join(filter(None, [said, str(self.choice or "")]))
+        said = "tunes itself for the inputs of its first call" if self._settings["tune"] else said
         note = f"; {printable(said)}" if said else ""
         return f"<Plan of {inputs or 'no inputs'}: {ran}{note}>"
 
@@ -256,8 +265,42 @@ class Plan(OnPlan):
     def _latest(self) -> Specialised:
         return self._variants.latest()
 
+    def with_settings(self, **settings: Any) -> Plan:
+        """A plan of the same graph and the same parameters, with other settings.
+
+        Parameters
+        ----------
+        **settings : object
+            Keywords of `fg.compile`, such as `backend`; all others stay as they are, but for `tune`.
+
+        Returns
+        -------
+        Plan
+            Another plan, which is not tuned.
+        """
+        settings = {**self._settings, "tune": (), **settings}
+        return _plan(self._forward, self.store.parameters, self.inputs, settings)
+
+    def _call_after_tuning(self, *given: Any, **named: Any) -> Any:
+        """The first call: the settings are chosen for its inputs, and another call takes the place of this one."""
+        self._tune(given, named)
+        return self.__call__(*given, **named)
+
+    def _tune(self, given: Sequence[Any], named: Mapping[str, Any]) -> None:
+        from flowgraph.plan.tuning import tune  # which few plans need
+
+        with self._tuning:
+            if not self._settings["tune"]:  # another thread has
+                return
+            choice = tune(self, self._settings["tune"], given, named)
+            other = self.with_settings(**choice.settings)
+            vars(self).update(vars(other))
+            self.choice, self.__call__ = choice, other.__call__
+
     def prepare(self, /, *positional: Any, **named: Any) -> Plan:
         """Compile for the shapes and dtypes of these inputs, without running.
+
+        A plan that tunes itself runs copies of itself, to choose its settings.
 
         Parameters
         ----------
@@ -271,7 +314,9 @@ class Plan(OnPlan):
         Plan
             This plan; its next call with such inputs needs no compilation.
         """
-        read = self._read.read(positional, [MISSING] * len(self.inputs), named, KEYWORDS["seed"], True)
+        if self._settings["tune"]:
+            self._tune(positional, named)
+        read = self._read.read_call(positional, [MISSING] * len(self.inputs), named, KEYWORDS["seed"], True)
         self._variants.prepare(read.values)
         return self
 

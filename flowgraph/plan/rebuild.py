@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph.box import Array, Box, Constant, Elementwise, Leaf
+from flowgraph.box.keys import key_of
 from flowgraph.box.node import inside
 from flowgraph.graph import Graph
 from flowgraph.shapes.size import Shape, Size
@@ -45,7 +46,7 @@ def built_for(box: Box, old: Box) -> None:
     What is kept is the user's box behind that, so that the boxes between, of each pass, are let go of.
     """
     state, of_old = box.__dict__, old.__dict__
-    state["built_at"], state["scope"], state[_OWNER] = of_old["built_at"], of_old["scope"], of_old.get(_OWNER, old)
+    state["built_at"], state["scope"], state[_OWNER] = of_old["built_at"], old.scope, of_old.get(_OWNER, old)
 
 
 def named_after(box: Box, old: Box) -> None:
@@ -118,7 +119,7 @@ def rebuild(graph: Graph, rule: Rule, only: Set[Box] | None = None) -> Graph:
                 continue
         instead = rule(box, children)
         if instead is not box:
-            new[box] = placed(instead, box, children, graph)
+            new[box] = with_place_of(instead, box, children, graph)
         elif box.children is not before:
             changed = True
     return Graph(*[new.get(output, output) for output in graph.outputs]) if changed or new else graph
@@ -146,7 +147,7 @@ def on_children(box: Box, children: Sequence[Box], own: Own | None = None) -> Bo
     return made
 
 
-def placed(box: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
+def with_place_of(box: Box, old: Box, children: Iterable[Box], graph: Graph) -> Box:
     """What was made for a box has its place in the user's code; its name too, if it has none.
 
     What stands in the graph already, the box itself or one that is equal, stays as it is.
@@ -286,13 +287,13 @@ class Builder:
         to = settings.get("to")
         if isinstance(to, tuple) and any(isinstance(size, Size) for size in to):
             raise _UnknownSizeError
-        return self.reduced(cls(*children, **settings))
+        return self.reduce_box(cls(*children, **settings))
 
     def constant(self, value: object, dtype: DTypeLike) -> Box:
         """A number as a box."""
-        return self.shared(Constant(np.asarray(value, dtype)))
+        return self.share_box(Constant(np.asarray(value, dtype)))
 
-    def reduced(self, box: Box) -> Box:
+    def reduce_box(self, box: Box) -> Box:
         """The box that stands for this one, whose children are reduced already."""
         for rule in self.rules[type(box)]:
             try:
@@ -303,9 +304,9 @@ class Builder:
                 assert _as_long(simpler, box), f"{rule.__name__} changes the shape of {box!r} to {simpler!r}"
                 assert simpler.dtype == box.dtype, f"{rule.__name__} changes the dtype of {box!r} to {simpler!r}"
                 return simpler
-        return self.shared(box)
+        return self.share_box(box)
 
-    def shared(self, box: Box) -> Box:
+    def share_box(self, box: Box) -> Box:
         """The box made first of all those that are the same operation on the same children."""
         if not self.share or (isinstance(box, Leaf) and not isinstance(box, Constant)):
             return box
@@ -328,22 +329,5 @@ def _key(box: Box) -> Hashable:
     if not cls.settings:
         return cls, *map(id, box.children)
     state = box.__dict__
-    settings = tuple([frozen(state[name]) for name in cls.settings])
+    settings = tuple([key_of(state[name]) for name in cls.settings])
     return None if None in settings else (cls, settings, tuple(map(id, box.children)))
-
-
-_INTEGERS = frozenset({int})
-
-
-def frozen(value: Any) -> Hashable:
-    """What tells a setting apart from others, None for a setting of which nothing does but itself."""
-    kind = type(value)
-    if kind is int or kind is str or (kind is tuple and _INTEGERS.issuperset(map(type, value))):
-        return kind, value
-    if isinstance(value, Sequence) and not isinstance(value, str | range):
-        parts = tuple(map(frozen, value))
-        return None if None in parts else (kind, parts)
-    if isinstance(value, type):
-        return type, value
-    plain = isinstance(value, int | float | complex | str | slice | range | np.dtype | np.generic)
-    return repr(value) if plain or value is None or value is Ellipsis else None

@@ -17,7 +17,7 @@ from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.graph import Graph
 from flowgraph.plan.kinds import Kinds, Order
 from flowgraph.plan.rebuild import elements, sizes_known
-from flowgraph.plan.store import aligned
+from flowgraph.plan.store import align_size
 
 # Memory plan: each value is a scalar, a view, a section of what it is joined to, or a buffer that is reused.
 
@@ -42,7 +42,7 @@ def find_sections(plan: Schedule) -> None:
         start = stop = 0
         for number, child in enumerate(box.children):
             start, stop = stop, stop + elements(child)
-            filled = _filled(plan, child)
+            filled = _box_that_fills(plan, child)
             if filled is None or filled in plan.sections or filled in outside or filled.dtype != box.dtype:
                 continue
             plan.sections[filled] = Section(box, number, start * box.dtype.itemsize)
@@ -53,7 +53,7 @@ def _joins_rows(box: Box) -> bool:
     return isinstance(box, Concatenate) and box.axis in (0, -box.ndim) and sizes_known(box)
 
 
-def _filled(plan: Schedule, box: Box) -> Box | None:
+def _box_that_fills(plan: Schedule, box: Box) -> Box | None:
     """The box whose line writes the elements of a child, in their order; None where they are written elsewhere."""
     while plan.kinds[box] == "view" and isinstance(box, Reshape):
         box = box.children[0]
@@ -259,7 +259,7 @@ def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | 
             and child.shape == box.shape
             and child.dtype == box.dtype
             and plan.orders.get(child) == plan.orders.get(box)
-            and not _aliased(plan, child, box.children, in_place)
+            and not _is_aliased(plan, child, box.children, in_place)
             and not _viewed_in_kernel(plan, box, plan.buffers[child])
             and (plan.buffers[child].stored or box in local)
         ):
@@ -267,7 +267,7 @@ def _dying_child(plan: Schedule, box: Box, line: int, local: set[Box]) -> Box | 
     return None
 
 
-def _aliased(plan: Schedule, child: Box, children: Sequence[Box], in_place: Sequence[int]) -> bool:
+def _is_aliased(plan: Schedule, child: Box, children: Sequence[Box], in_place: Sequence[int]) -> bool:
     """Whether writing over a child spoils another one: a view of its buffer, or the child itself at another place.
 
     A sum x + x reads each element before it is written over; in x + x @ x the product reads those that are.
@@ -320,7 +320,7 @@ def lay_out(buffers: Iterable[Buffer]) -> int:
     taken: list[tuple[int, int, int, int]] = []  # where each begins and ends, its first and its last line
     total = 0
     for buffer in sorted(buffers, key=lambda buffer: (-buffer.size, buffer.first)):
-        size, first, last = aligned(buffer.size), buffer.first, buffer.last
+        size, first, last = align_size(buffer.size), buffer.first, buffer.last
         free = 0
         for start, stop, since, until in taken:
             if since <= last and until >= first:

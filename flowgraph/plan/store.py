@@ -54,7 +54,7 @@ def _trim() -> Callable[[int], Any] | None:
     return trim
 
 
-def aligned(size: int) -> int:
+def align_size(size: int) -> int:
     """Bytes up to the next place where a buffer may begin."""
     return -(-size // ALIGNMENT) * ALIGNMENT
 
@@ -77,7 +77,7 @@ def layout_of(updates: Mapping[Parameter, Box]) -> dict[Parameter, int]:
     places: dict[Parameter, int] = {}
     end = 0
     for group in groups.values():
-        end = aligned(end)
+        end = align_size(end)
         for parameter in sorted(group, key=lambda member: -member.ndim):
             places[parameter] = end
             end += bytes_of(parameter)
@@ -154,7 +154,7 @@ class Store(Layout):
     def __init__(self, updates: Mapping[Parameter, Box]) -> None:
         super().__init__(layout_of(updates), tuple(updates))
         self.lock = new_lock()
-        self.buffers: tuple[list[Array], list[Array]] = (self._allocated(), self._allocated())
+        self.buffers: tuple[list[Array], list[Array]] = (self._allocate(), self._allocate())
         self.commits = self.begun = 0
         self.differing: dict[Box, tuple[int, Array]] = {}
         self.complete = False
@@ -162,7 +162,7 @@ class Store(Layout):
         self._read: dict[int, tuple[int, Array]] = {}
         _stores.add(self)
 
-    def _allocated(self) -> list[Array]:
+    def _allocate(self) -> list[Array]:
         ends = [place + bytes_of(parameter) for parameter, place in self._places.items()]
         memory = aligned_bytes(max(ends, default=0))
         starts = [self._places[parameter] for parameter in self.parameters]
@@ -176,7 +176,7 @@ class Store(Layout):
         self.differing.pop(self.parameters[place], None)
         np.copyto(self.old[place], value)
 
-    def _copied(self, place: int) -> Array:
+    def _copy_of(self, place: int) -> Array:
         """A copy of the value of a parameter."""
         return self.old[place].copy()
 
@@ -255,7 +255,7 @@ class Store(Layout):
         with self.lock:
             known = self._read.get(place)
             if known is None or known[0] != self.commits:
-                copy: Any = self._copied(place)
+                copy: Any = self._copy_of(place)
                 copy.setflags(write=False)
                 known = self._read[place] = (self.commits, copy)
             return known[1]

@@ -108,7 +108,7 @@ class Inputs:
         self._graph = graph
         self._store = store
 
-    def read(
+    def read_call(
         self, given: Sequence[Any], named: Sequence[Any], unknown: Mapping[str, Any], seed: Seed, prepare: bool
     ) -> Read:
         """A call with a dict, with what has to be converted or refused, of debug mode, or one that only compiles.
@@ -121,7 +121,7 @@ class Inputs:
         if left["prepare"] or not debugging():
             return Read(values, left["seed"], left["prepare"], None)
         seed = seed_of_run(left["seed"], "plan")
-        return Read(values, seed, False, self._expected(values, seed))
+        return Read(values, seed, False, self._compute_expected(values, seed))
 
     def _by_name(self, given: Sequence[Any], named: Sequence[Any], unknown: Mapping[str, Any]) -> dict[str, Any]:
         """What is given by position, in a dict and by name, all by the names of the inputs."""
@@ -155,7 +155,7 @@ class Inputs:
             values.append(value if is_plain(box, value) else feeding.read_array(name, box, value))
         return values
 
-    def _expected(self, values: Sequence[Any], seed: Seed) -> Callable[[Sequence[Any]], None]:
+    def _compute_expected(self, values: Sequence[Any], seed: Seed) -> Callable[[Sequence[Any]], None]:
         """What holds the results of a call, and the new values of parameters, against the graph."""
         expected = Expected(self._graph, dict(zip(self.names, values, strict=True)), seed)
         count = len(self._graph.outputs) - len(self._store.parameters)
@@ -209,14 +209,14 @@ class Variants:
                     f"plan: its source and its graph follow the shapes of the inputs, and {names} have sizes "
                     f"with names; run it once, or compile it for arrays with plan.prepare(x=..., ...)"
                 )
-            self.last = self.specialised(shapes)
+            self.last = self.function_for(shapes)
         return self.last
 
     def prepare(self, values: Sequence[Any]) -> None:
         """Compile for inputs of the shapes of these, without running."""
-        self.last = self.specialised(tuple([value.shape for value in values]))
+        self.last = self.function_for(tuple([value.shape for value in values]))
 
-    def specialised(self, shapes: tuple[Any, ...]) -> Specialised:
+    def function_for(self, shapes: tuple[Any, ...]) -> Specialised:
         """The function for inputs of these shapes, compiled if it is not known."""
         known = self.known.get(shapes)
         if known is not None:
@@ -229,7 +229,7 @@ class Variants:
                 feeding.read_array(name, box, np.broadcast_to(np.zeros((), box.dtype), shape))
             sizes = feeding.bind_sizes(self.graph, {box: given[box] for box in self.graph.inputs})
             try:
-                function = self._made(given, sizes)
+                function = self._make_program(given, sizes)
             except Exception as error:
                 self.explain(error, [np.zeros(shape, box.dtype)[()] for box, shape in given.items()])
                 raise
@@ -239,11 +239,11 @@ class Variants:
             self.known[shapes] = function
             return function
 
-    def _made(self, given: Mapping[Box, Any], sizes: Mapping[str, int]) -> Specialised:
+    def _make_program(self, given: Mapping[Box, Any], sizes: Mapping[str, int]) -> Specialised:
         if self.backend.standalone:
             return self._standalone().of_sizes(sizes)
         leaves = {**{box: box for box in self.inputs.boxes}, **concrete_leaves(self.graph, given, sizes)}
-        return self.backend.specialised(self.graph, self.store, leaves, self.reads, self.without)
+        return self.backend.specialise_graph(self.graph, self.store, leaves, self.reads, self.without)
 
     def explain(self, error: Exception, values: Sequence[Any]) -> None:
         """Raise what the graph raises for these values, which names the box, in place of an error of NumPy's."""
@@ -261,7 +261,9 @@ class Variants:
         """The function for inputs of all shapes."""
         if self._of_all_shapes is None:
             leaves: dict[Box, Box] = {box: box for box in (*self.inputs.boxes, *self.graph.randoms)}
-            self._of_all_shapes = self.backend.specialised(self.graph, self.store, leaves, self.reads, self.without)
+            self._of_all_shapes = self.backend.specialise_graph(
+                self.graph, self.store, leaves, self.reads, self.without
+            )
         return self._of_all_shapes
 
     def more(self, function: Specialised, seed: Seed) -> list[Any]:

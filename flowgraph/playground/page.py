@@ -24,11 +24,15 @@ from flowgraph.data.examples import Examples
 from flowgraph.derivatives import gradient, hvp
 from flowgraph.errors import DataError, FlowgraphError, UsageError
 from flowgraph.graph import Graph
+from flowgraph.peers import install_command
 from flowgraph.plan import compile
 from flowgraph.plan.javascript.emitter import AFTER_KERNELS
 from flowgraph.plan.rebuild import on_children, rebuild
+from flowgraph.rendering.derived_lines import derivative_latex
 from flowgraph.rendering.formula_of_box import in_brackets
 from flowgraph.rendering.formulas import mathml
+from flowgraph.rendering.palette import MATH
+from flowgraph.rendering.wording import numbers_in_javascript
 from flowgraph.saving.replacing import ShownFile, by_suffix, replace_text
 from flowgraph.shapes.size import Size
 from flowgraph.shapes.spec import shape_text
@@ -172,18 +176,18 @@ def functions_of(network: Network) -> tuple[dict[str, Function], str]:
     shown |= {f"h{k}": column.value for k, column in enumerate(network.columns, 1)}
     answers = {"f": network.answers}
     functions = {
-        "forward": _emitted(network, answers | shown),
-        "losses": _emitted(network, {"losses": network.losses, **answers}),
-        "learn": _emitted(
+        "forward": _emit_function(network, answers | shown),
+        "losses": _emit_function(network, {"losses": network.losses, **answers}),
+        "learn": _emit_function(
             network,
             {"loss": mean, "objective": objective, **answers, **shown, **_gradients(network, shown, objective)},
         ),
     }
     slopes = _slopes(network)
     if slopes:
-        functions["slopes"] = _emitted(network, slopes)
+        functions["slopes"] = _emit_function(network, slopes)
     try:
-        functions["curve"] = _emitted(network, _curvature(network, objective))
+        functions["curve"] = _emit_function(network, _curvature(network, objective))
     except FlowgraphError as error:
         return functions, f"the loss has no second derivative here: {str(error).splitlines()[0]}"
     return functions, ""
@@ -204,7 +208,7 @@ def step_of(rule: Rule) -> Function:
         leaf: Input(str(leaf.name), shape=("P",) if leaf.shape else ()) for leaf in (*updates, grad) if leaf.name
     }
     names = [str(parameter.name) for parameter in updates]
-    return function_of(dict(zip(names, _replaced(updates.values(), stand), strict=True)))
+    return function_of(dict(zip(names, _replace_leaves(updates.values(), stand), strict=True)))
 
 
 def _objective(network: Network) -> tuple[Box, Any]:
@@ -242,17 +246,17 @@ def _curvature(network: Network, objective: Any) -> dict[str, Box]:
     return {f"c{number}": part for number, part in enumerate(parts)}
 
 
-def _emitted(network: Network, named: Mapping[str, Box]) -> Function:
+def _emit_function(network: Network, named: Mapping[str, Box]) -> Function:
     """The function with an input in place of every parameter, so that the page keeps the values."""
     stand: dict[Box, Box] = {
         leaf: Input(f"p{number}", shape=leaf.shape, dtype=leaf.dtype)
         for number, leaf in enumerate(network.adjustable)
         if isinstance(leaf, Parameter)
     }
-    return function_of(dict(zip(named, _replaced(named.values(), stand), strict=True)))
+    return function_of(dict(zip(named, _replace_leaves(named.values(), stand), strict=True)))
 
 
-def _replaced(wanted: Iterable[Box], stand: Mapping[Box, Box]) -> list[Box]:
+def _replace_leaves(wanted: Iterable[Box], stand: Mapping[Box, Box]) -> list[Box]:
     """The boxes with other leaves in place of some."""
     graph = rebuild(
         Graph(*wanted), lambda box, children: stand.get(box, box) if not children else on_children(box, children)
@@ -260,7 +264,11 @@ def _replaced(wanted: Iterable[Box], stand: Mapping[Box, Box]) -> list[Box]:
     return list(graph.outputs)
 
 
-_ACTIVATIONS = {"tanh": boxes.Tanh, "sigmoid": boxes.Sigmoid, "relu": boxes.ReLU}
+_ACTIVATIONS: dict[str, type[Box] | None] = {
+    "tanh": boxes.Tanh, "sigmoid": boxes.Sigmoid, "relu": boxes.ReLU, "linear": None,
+}  # fmt: skip
+"""Of hidden layers; without one, as many layers as there may be are worth a single one."""
+
 _LOSSES = {"classes": boxes.SoftmaxCrossEntropy, "numbers": boxes.SquaredError}
 DEPTHS = range(5)
 """Numbers of hidden layers that the page of the lecture's network offers."""
@@ -294,7 +302,7 @@ _FEATURES: dict[str, tuple[str, str, Callable[[Any, Any], Any]]] = {
 
 _SCRIPTS = (
     "data", "order", "newton", "learner", "fields", "units", "network", "plane", "curves", "words", "explain",
-    "program", "controls", "address", "replay", "main",
+    "weights", "program", "controls", "address", "replay", "main",
 )  # fmt: skip
 
 
@@ -342,6 +350,7 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
         "schedules": {name: repr(schedule) for name, schedule in _SCHEDULES.items()},
         "formulas": _formulas(),
         "fixed": graph is not None,
+        "install": {"points": install_command(), "image": install_command("data")},
         "mostNewton": MOST_NEWTON,
         "mostClasses": MOST_CLASSES,
     }
@@ -354,10 +363,11 @@ def playground(path: str | os.PathLike[str], graph: Graph | None = None, data: A
         "\n\n".join(kernels),
         f"return {{ {returned}, array, zeros, asArray }};\n}})();",
         f"const GIVEN = {json.dumps(given).replace('<', chr(92) + 'u003c')};",
+        numbers_in_javascript(),
         *[(assets / f"{name}.js").read_text("utf-8") for name in _SCRIPTS],
     ]
     page = (assets / "playground.html").read_text("utf-8")
-    page = page.replace("/*style*/", (assets / "playground.css").read_text("utf-8"))
+    page = page.replace("/*style*/", MATH + (assets / "playground.css").read_text("utf-8"))
     replace_text(target, page.replace("/*script*/", "\n".join(parts)))
     return target
 
@@ -375,7 +385,7 @@ def _own(graph: Graph) -> dict[str, Any]:
     if len(graph.outputs) != 1:
         raise UsageError(f"playground: found {len(graph.outputs)} outputs, needs the loss alone")
     network = read_network(graph.outputs[0])
-    return _described(network, {leaf: str(leaf.name or leaf.title) for leaf in network.adjustable})
+    return _describe_network(network, {leaf: str(leaf.name or leaf.title) for leaf in network.adjustable})
 
 
 def _family() -> dict[str, dict[str, Any]]:
@@ -385,11 +395,11 @@ def _family() -> dict[str, dict[str, Any]]:
         for name, activation in _ACTIVATIONS.items():
             for loss in _LOSSES:
                 if depth or name == "tanh":
-                    variants[f"{depth}/{name}/{loss}"] = _described(*_layers(depth, activation, loss))
+                    variants[f"{depth}/{name}/{loss}"] = _describe_network(*_layers(depth, activation, loss))
     return variants
 
 
-def _layers(depth: int, activation: type[Box], loss: str) -> tuple[Network, dict[Box, str]]:
+def _layers(depth: int, activation: type[Box] | None, loss: str) -> tuple[Network, dict[Box, str]]:
     h: Any = Input("x", shape=("N", "F"))
     labels: dict[Box, str] = {}
     before: Any = "F"
@@ -399,7 +409,7 @@ def _layers(depth: int, activation: type[Box], loss: str) -> tuple[Network, dict
         bias = Input(f"p{2 * k - 1}", shape=(units,))
         labels |= {weights: f"W{k}", bias: f"b{k}"}
         a = Affine(h, weights, bias)
-        h, before = (activation(a) if k <= depth else a), units
+        h, before = (a if activation is None or k > depth else activation(a)), units
     y = Input("y", shape=("N",), dtype=int) if loss == "classes" else Input("y", shape=("N", 1))
     return read_network(_LOSSES[loss](h, y), list(labels)), labels
 
@@ -417,7 +427,7 @@ def _rate_of(schedule: schedules.Schedule) -> Function:
     return function_of({"rate": alpha * cast(Any, schedule).rate(update)})
 
 
-def _described(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
+def _describe_network(network: Network, labels: Mapping[Box, str]) -> dict[str, Any]:
     """The description of a network for the page."""
     functions, refused = functions_of(network)
     places: dict[Box | None, int] = {leaf: number for number, leaf in enumerate(network.adjustable)}
@@ -466,7 +476,7 @@ def _examples(data: Any, classes: int | None) -> dict[str, Any] | None:
     if not np.isfinite(x).all() or (numbers and not np.isfinite(y.astype(float)).all()):
         raise DataError("playground: found values that are not finite, needs numbers")
     if numbers:
-        return {"x": _centred(x).tolist(), "y": _centred(y.astype(float)).tolist(), "classes": []}
+        return {"x": _centre_columns(x).tolist(), "y": _centre_columns(y.astype(float)).tolist(), "classes": []}
     kinds, labels = np.unique(y, return_inverse=True)
     names = list(data.classes) if isinstance(data, Examples) else []
     if not 2 <= max(len(kinds), len(names)) <= MOST_CLASSES or len(kinds) > (classes or MOST_CLASSES):
@@ -478,12 +488,17 @@ def _examples(data: Any, classes: int | None) -> dict[str, Any] | None:
         if kinds[0] < 0 or kinds[-1] >= many:
             raise DataError(f"playground: found the classes {kinds.tolist()}, needs numbers from 0 to {many - 1}")
         labels, names = y.astype(int), names or [str(number) for number in range(many)]
-    return {"x": _centred(x).tolist(), "y": labels.tolist(), "classes": [*map(str, names or kinds)]}
+    return {"x": _centre_columns(x).tolist(), "y": labels.tolist(), "classes": [*map(str, names or kinds)]}
 
 
-def _centred(values: Any) -> Any:
+def _centre_columns(values: Any) -> Any:
     width = values.std(axis=0)
     return (values - values.mean(axis=0)) / np.where(width == 0, 1, width) * 0.5
+
+
+def _derivative(cls: type[Box]) -> str:
+    """The derivative of an activation, or of a loss by what it reads first."""
+    return derivative_latex(cls(*(Input(name, shape=(2,)) for name in cls.child_names)))
 
 
 def _formulas() -> dict[str, str]:
@@ -495,10 +510,12 @@ def _formulas() -> dict[str, str]:
         "loss": r"-\log f_y",
         "loss of numbers": boxes.SquaredError.formula,
         "da of the output": r"\nabla_a = -(e(y) - f)",
-        "da of numbers": r"\nabla_a = " + boxes.SquaredError.derivative.split(",")[0],
+        "da of numbers": r"\nabla_a = " + _derivative(boxes.SquaredError).split(",")[0],
         "dW": r"\nabla_W = h \nabla_a^\top",
         "db": r"\nabla_b = \nabla_a",
         "dh": r"\nabla_h = W \nabla_a",
+        "h of Affine": "h = a",
+        "da of Affine": r"\nabla_a = \nabla_h",
         "newton": r"(H + \mu I) \, \Delta = -\nabla, \quad \theta \leftarrow \theta + \Delta",
         "update of sgd": r"\theta \leftarrow \theta - \alpha \nabla",
         "update of momentum": r"v \leftarrow \nabla + \beta v, \quad \theta \leftarrow \theta - \alpha v",
@@ -506,7 +523,9 @@ def _formulas() -> dict[str, str]:
         r"s \leftarrow \beta_2 s + (1 - \beta_2) \nabla^2, \quad "
         r"\theta \leftarrow \theta - \alpha \hat m / (\sqrt{\hat s} + \epsilon)",
     }
-    for cls in (*_ACTIVATIONS.values(), boxes.LeakyReLU, boxes.Softplus, boxes.GELU, boxes.ELU, boxes.SiLU):
+    known: list[type[Box]] = [cls for cls in _ACTIVATIONS.values() if cls is not None]
+    known += [boxes.LeakyReLU, boxes.Softplus, boxes.GELU, boxes.ELU, boxes.SiLU]
+    for cls in known:
         written[f"h of {cls.__name__}"] = f"h = {cls.formula}"
-        written[f"da of {cls.__name__}"] = rf"\nabla_a = \nabla_h \odot {in_brackets(cls.derivative)}"
+        written[f"da of {cls.__name__}"] = rf"\nabla_a = \nabla_h \odot {in_brackets(_derivative(cls))}"
     return {name: mathml(latex) for name, latex in written.items()}

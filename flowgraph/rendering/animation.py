@@ -76,7 +76,7 @@ class _Player:
         style = ElementTree.Element(f"{{{_SVG}}}style")
         style.text = (
             f".words{{opacity:0}}#words-{len(self.told) - 1}{{opacity:1}}"
-            f"@media (prefers-reduced-motion:no-preference){{{''.join(map(self._played, self.rules.values()))}}}"
+            f"@media (prefers-reduced-motion:no-preference){{{''.join(map(self._play_rule, self.rules.values()))}}}"
         )
         self.root.insert(0, style)
         return ElementTree.tostring(self.root, encoding="unicode") + "\n"
@@ -107,17 +107,17 @@ class _Player:
             id = group.get("id", "").removeprefix("box-")
             since = self._first(i for i, step in enumerate(self.told) if step.phase != "bprop" and id in step.tiles)
             if since:
-                self._add(group, self._shown("opacity", 0.3, 1, since, self.length))
+                self._add(group, self._switch_class("opacity", 0.3, 1, since, self.length))
             for element in list(group):
                 if element.tag.endswith("rect") and (now := [i for i, s in enumerate(self.told) if s.current == id]):
-                    self._add(element, self._marked(now, element.get("stroke-width", "1")))
+                    self._add(element, self._mark_class(now, element.get("stroke-width", "1")))
                     break
             self._rewritten(group, "value", [(i, s.values[id]) for i, s in enumerate(self.told) if id in s.values])
             self._rewritten(
                 group, "gradient", [(i, s.gradients[id]) for i, s in enumerate(self.told) if id in s.gradients]
             )
             for row in (part for part in group if part.get("class") == "value" and since):
-                self._add(row, self._shown("opacity", 0, 1, since, self.length))
+                self._add(row, self._switch_class("opacity", 0, 1, since, self.length))
 
     def _rewritten(self, group: ElementTree.Element, kind: str, changes: Sequence[tuple[int, str]]) -> None:
         """A row once for each text that the steps write on it, each shown in its time."""
@@ -128,7 +128,7 @@ class _Player:
         for (since, text), until in zip(changes, ends, strict=True):
             copy = ElementTree.SubElement(group, row[0].tag, dict(row[0].attrib))
             copy.text = text
-            copy.set("class", self._shown("opacity", 0, 1, since, until))
+            copy.set("class", self._switch_class("opacity", 0, 1, since, until))
             if until < self.length:
                 copy.set("opacity", "0")
         group.remove(row)
@@ -141,10 +141,10 @@ class _Player:
             sent = self._first(i for i, s in enumerate(self.told) if ends & set(s.sent))
             for part in group:
                 if part.get("class") == "there" and read:
-                    self._add(part, self._shown("opacity", 0.25, 1, read, self.length))
+                    self._add(part, self._switch_class("opacity", 0.25, 1, read, self.length))
                 if part.get("class") == "back":
                     if sent:
-                        self._add(part, self._shown("opacity", 0, 1, sent, self.length))
+                        self._add(part, self._switch_class("opacity", 0, 1, sent, self.length))
                     else:
                         part.set("opacity", "0")
 
@@ -165,23 +165,24 @@ class _Player:
             attributes = {"font-size": f"{_SIZE}", "fill": self.colours[role], "id": f"words-{i}"}
             words = ElementTree.SubElement(self.root, f"{{{_SVG}}}text", attributes)
             words.set(
-                "class", f"words {self._shown('opacity', 0, 1, i, self.length if i + 1 == len(self.told) else i + 1)}"
+                "class",
+                f"words {self._switch_class('opacity', 0, 1, i, self.length if i + 1 == len(self.told) else i + 1)}",
             )
             for number, line in enumerate(lines):
                 at = {"x": f"{left + 18:g}", "y": f"{top - room + 14 + _LINE * (number + 0.7):.1f}"}
                 ElementTree.SubElement(words, f"{{{_SVG}}}tspan", at).text = line
 
-    def _shown(self, name: str, before: float, during: float, since: int, until: int) -> str:
+    def _switch_class(self, name: str, before: float, during: float, since: int, until: int) -> str:
         """A class under which a property has one value from one step to another, and another value elsewhere."""
         rule = _Rule(f"s{since}-{until}-{round(100 * before)}", [(since, until)], name, f"{before:g}", f"{during:g}")
         return self.rules.setdefault(rule.name, rule).name
 
-    def _marked(self, now: Sequence[int], width: str) -> str:
+    def _mark_class(self, now: Sequence[int], width: str) -> str:
         name = "n" + "-".join(map(str, now)) + "-" + width.replace(".", "_")
         rule = _Rule(name, [(i, i + 1) for i in now], "stroke-width", width, f"{float(width) + 2.6:g}")
         return self.rules.setdefault(name, rule).name
 
-    def _played(self, rule: _Rule) -> str:
+    def _play_rule(self, rule: _Rule) -> str:
         outside, inside = (f"{rule.property}:{value}" for value in (rule.outside, rule.inside))
         stops = [f"0%{{{outside}}}"]
         for since, until in rule.spans:
@@ -295,7 +296,7 @@ def animate(
     check_theme(theme)
     if written is None:
         _ready(target.suffix.lower())
-    picture, told = _told(graph, run, grads, **settings)
+    picture, told = _compose_steps(graph, run, grads, **settings)
     if written is not None:
         return ShownFile(replace_text(target, written(picture, told, theme)))
     stills = list(_Player(picture, told, drawn_theme(theme)).stills())
@@ -304,10 +305,10 @@ def animate(
 
 def page(graph: Graph, run: Any, grads: Any = None, *, theme: str = "auto", **settings: Any) -> str:
     """The text of that page."""
-    return _page(*_told(graph, run, grads, **settings), theme)
+    return _page(*_compose_steps(graph, run, grads, **settings), theme)
 
 
-def _told(graph: Graph, run: Any, grads: Any, **settings: Any) -> tuple[Picture, list[Step]]:
+def _compose_steps(graph: Graph, run: Any, grads: Any, **settings: Any) -> tuple[Picture, list[Step]]:
     subject = Subject(graph, "both", run, grads, stepped=True)
     picture = compose(subject, **{**settings, "stubs": False})
     told = steps(subject, {box: picture.owners[name] for box, name in graph.names.items()})

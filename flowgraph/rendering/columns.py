@@ -21,7 +21,8 @@ class Member:
     """A node of a level: its width, and its height above and below the line through its anchor.
 
     A wire has no width. `side` is "in" or "out" for a port, the point where a wire passes the border of the frame;
-    `hint` is the height at which that wire goes on outside, where that is known.
+    `hint` is the height at which that wire goes on outside, where that is known. `place` is the name and the number of
+    one of several that are counted, as the experts of a mixture: in a column these stand in their order.
     """
 
     width: float
@@ -33,6 +34,7 @@ class Member:
     column: int = 0
     side: str = ""
     hint: float | None = None
+    place: tuple[str, int] | None = None
 
     @property
     def extent(self) -> tuple[float, float]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flowgraph.box import Box
@@ -13,13 +13,13 @@ from flowgraph.graph.table import Flops, total_flops
 from flowgraph.printable import printable
 from flowgraph.rendering import labels
 from flowgraph.rendering.kinds import is_number, is_operand
-from flowgraph.rendering.labels import titles_of
 from flowgraph.rendering.module_tile import module_tile
-from flowgraph.rendering.modules import Module, line_starts, modules, of_first_call, with_duplicated_nodes
+from flowgraph.rendering.modules import Module, line_starts, modules, with_duplicated_nodes
 from flowgraph.rendering.palette import HEAT, KINDS, LEVELS
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
 from flowgraph.rendering.subject import Subject
-from flowgraph.rendering.wording import amount_text, identifier, shortened
+from flowgraph.rendering.titles import Titles, parameters_text, titles_of
+from flowgraph.rendering.wording import amount_text, identifier, shorten_text
 from flowgraph.shapes.size import Size, add, multiply, product
 from flowgraph.shapes.spec import Spec
 
@@ -47,10 +47,19 @@ def compose(
     from which the graph was made: its modules have their kinds in their titles, and those that hold no others are one
     tile each; `depth` closes the scopes that stand in so many others, 0 those that stand in none.
     """
+    choices = choices_of(subject, direction=direction, detail=detail, wrap=wrap, stubs=stubs, titles=titles, **unknown)
+    return compose_picture(subject, modules(subject, collapse, choices.titles, depth), choices)
+
+
+def choices_of(
+    subject: Subject, *, direction: str = "right", detail: str = "auto", wrap: int | None = None, stubs: bool = True,
+    titles: Any = None, **unknown: Any,
+) -> Choices:  # fmt: skip
+    """The settings of `compose` that do not say what is closed, once they are checked."""
     if unknown:
         raise UsageError(
             f"render: found {next(iter(unknown))}=, needs view=, run=, grads=, direction=, detail=, collapse=, wrap=, "
-            f"titles=, depth=, inches=, theme=, engine= or timeout="
+            f"titles=, depth=, inches=, page=, slide=, theme=, engine= or timeout="
         )
     if not isinstance(detail, str) or detail not in DETAILS:
         raise UsageError(f"render: found detail={detail!r}, needs one of {', '.join(DETAILS)}")
@@ -60,24 +69,66 @@ def compose(
         raise UsageError(f"render: found wrap={wrap!r}, needs a number of columns, 0 for one line, or None")
     if not isinstance(stubs, bool):
         raise UsageError(f"render: found stubs={stubs!r}, needs True or False")
-    rows = detail == "rows" or (detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
-    known = titles_of(titles)
-    composer = _Composer(subject, rows, modules(subject, collapse, known, depth), known)
-    picture = replace(composer.picture(direction), wrap=wrap)
-    picture = with_duplicated_nodes(picture) if stubs else picture
-    return replace(picture, steps=line_starts(subject, picture, composer.ids)) if wrap is None else picture
+    return Choices(titles_of(subject, titles), direction, detail, wrap, stubs)
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How a subject is drawn, whatever of it is closed: settings of `compose`; whether frames of one tile are drawn."""
+
+    titles: Titles
+    direction: str = "right"
+    detail: str = "auto"
+    wrap: int | None = None
+    stubs: bool = True
+    shells: bool = True
+
+
+def compose_picture(subject: Subject, closed: list[Module], how: Choices) -> Picture:
+    """The picture of a subject with these modules closed."""
+    rows = how.detail == "rows" or (how.detail == "auto" and len(subject.graph) > SEPARATE_UP_TO)
+    composer = _Composer(subject, rows, closed, how.titles)
+    picture = replace(composer.picture(how.direction), wrap=how.wrap)
+    picture = picture if how.shells else _without_shells(picture)
+    picture = with_duplicated_nodes(picture) if how.stubs else picture
+    return replace(picture, steps=line_starts(subject, picture, composer.ids)) if how.wrap is None else picture
+
+
+def _without_shells(picture: Picture) -> Picture:
+    """The picture without frames that hold one tile, whose title has their names instead."""
+    held_in = Counter(tile.frame for tile in picture.tiles) + Counter(frame.parent for frame in picture.frames)
+    shells = {frame.path: frame for frame in picture.frames if held_in[frame.path] == 1}
+    inner = {frame.parent for frame in picture.frames}
+    tiles = []
+    for tile in picture.tiles:
+        names: list[str] = []
+        path = tile.frame
+        while path in shells and (not names or path in inner):
+            names.insert(0, shells[path].title.partition(" · ")[0])
+            path = shells[path].parent
+        first, *more = tile.rows[0].items
+        if names and isinstance(first, Span) and not first.text.startswith(f"{names[0]}/"):
+            first = replace(first, text=shorten_text("/".join([*names, first.text])))
+        tiles.append(replace(tile, frame=path, rows=(Row((first, *more), tile.rows[0].fill), *tile.rows[1:])))
+    kept = {tile.frame for tile in tiles}
+    parent = {frame.path: frame.parent for frame in picture.frames}
+    for path in [*kept]:
+        while path:
+            kept.add(path)
+            path = parent[path]
+    return replace(picture, tiles=tuple(tiles), frames=tuple(frame for frame in picture.frames if frame.path in kept))
 
 
 class _Composer:
     """One composition: what each box of the subject becomes."""
 
-    def __init__(self, subject: Subject, rows: bool, modules: list[Module], titles: Mapping[str, str]) -> None:
+    def __init__(self, subject: Subject, rows: bool, modules: list[Module], titles: Titles) -> None:
         self.subject = subject
         self.titles = titles
         self.graph = subject.graph
         self.module_of = {box: module for module in modules for box in module.boxes}
         self.ids = {box: identifier(name) for box, name in self.graph.names.items()}
-        self.ids |= {box: f"{identifier(module.title)}@" for box, module in self.module_of.items()}
+        self.ids |= {box: f"{identifier(module.path)}@" for box, module in self.module_of.items()}
         self.inside = {box for box in self.graph.boxes if self._is_inside(box, rows)}
         self.shown = [box for box in self.graph.boxes if box not in self.inside]
         self.on_spine = set(zip(subject.spine, subject.spine[1:], strict=False))
@@ -91,7 +142,7 @@ class _Composer:
             tiles=tiles,
             links=tuple(self._links()),
             frames=self._frames(direction),
-            caption=_caption(self.subject, tiles),
+            caption=_caption(self.subject, tiles, self.titles.unread_in([""])),
             direction=direction,
             hosts=self._hosts(),
             owners=self._owners(),
@@ -100,8 +151,13 @@ class _Composer:
     def _description(self) -> str:
         """The picture in words, for who cannot see it: what leads to what along the longest path."""
         path = list(dict.fromkeys(self.ids[box] for box in self.subject.spine if box not in self.inside))
-        names = {id: printable(module.title if (module := self.module_of.get(box)) else self.subject.names[box])
-                 for box, id in self.ids.items()}  # fmt: skip
+        box_of = {id: box for box, id in self.ids.items()}  # one of each module, whose steps may be many
+        names = {
+            id: printable(
+                self.titles.of_run(module.paths) if (module := self.module_of.get(box)) else self.subject.names[box]
+            )
+            for id, box in box_of.items()
+        }
         said = [names[id] for id in path]
         shown = said if len(said) <= _SAID else [*said[: _SAID - 2], "…", said[-1]]
         return f"{len(self.graph)} boxes; the longest path leads from {', to '.join(shown)}"
@@ -129,10 +185,9 @@ class _Composer:
 
     def _tile(self, box: Box) -> Tile:
         subject, kind = self.subject, self.subject.kind[box]
-        backward = subject.view in ("backward", "both", "gradients")
-        faded = not subject.stepped and backward and box not in subject.receivers
+        faded = not subject.stepped and subject.look.links != "fprop" and box not in subject.receivers
         fill = "faded fill" if faded else f"fill {kind}"
-        if subject.view == "gradients" and not faded and kind != "loss" and box not in subject.totals:
+        if subject.look.fill == "heat" and not faded and kind != "loss" and box not in subject.totals:
             fill = labels.heat_of(subject, box)
         rows = [labels.title_row(subject, box), labels.shape_row(subject, box)]
         rows += self._rows_of_view(box, faded)
@@ -156,11 +211,11 @@ class _Composer:
             return []
         if subject.stepped:
             return labels.stepped_rows(subject, box)
-        if subject.view == "values":
+        if subject.look.rows == "values":
             return [*labels.value_rows(subject, box), *labels.gradient_rows(subject, box)]
-        if subject.view in ("backward", "both") and box not in self.graph.outputs:
+        if subject.look.rows == "derivative" and box not in self.graph.outputs:
             return [labels.derivative_row(subject, box)]
-        if subject.view == "gradients" and not faded and subject.kind[box] != "loss":
+        if subject.look.rows == "sizes" and not faded and subject.kind[box] != "loss":
             return labels.heat_rows(subject, box)
         return []
 
@@ -196,18 +251,18 @@ class _Composer:
         ends: dict[str, Any] = {"tail": self.ids[child], "head": self.ids[box], "spine": spine}
         if subject.memory is not None and subject.memory.in_place.get(box) is child:
             return Link(**ends, role="value", width=3.2)
-        if subject.view in ("forward", "values"):
+        if subject.look.links == "fprop":
             role = "gradient" if box in subject.backward else "line regularizer" if penalty else "line"
             return Link(**ends, role=role, dashed=penalty)
         if not (passes and child in subject.receivers and box in subject.receivers):
             return Link(**ends, flow="none", role="no gradient", dotted=True)
-        if subject.view == "both":
+        if subject.look.links == "both":
             return Link(**ends, flow="both", dashed=penalty)
         return Link(**ends, flow="bprop", role="gradient", dashed=penalty, width=self._width(child))
 
     def _width(self, child: Box) -> float:
         """Thicker where more gradient flows, in steps."""
-        if self.subject.view != "gradients":
+        if self.subject.look.fill != "heat":
             return 2.0
         role = labels.heat_of(self.subject, child)
         return 2.0 if not role.startswith("heat") else round(2.0 + int(role.split()[1]) / 12, 1)
@@ -238,7 +293,7 @@ class _Composer:
         for box in self.graph.boxes:
             path = self.subject.scope[box]
             if box in self.module_of:
-                path = self.module_of[box].paths[0].rpartition("/")[0]
+                path = self.module_of[box].frame
             while path:
                 own = box.value.size if self.subject.kind[box] == "parameter" else 0
                 counts[path] = counts.get(path, 0) + own
@@ -247,41 +302,39 @@ class _Composer:
         return tuple(
             Frame(
                 path=path,
-                title=shortened(self._title(path)),
-                note=f"{counts[path]:,} parameters" if counts[path] and direction == "right" else "",
+                title=shorten_text(self.titles.of(path)),
+                note=self._note(path, counts[path]) if direction == "right" else "",
                 parent=path.rpartition("/")[0],
             )
             for path in sorted(counts, key=lambda path: (path.count("/"), list(counts).index(path)))
             if path in held
         )
 
-    def _title(self, path: str) -> str:
-        """What a frame is called; a further call of a module, or part of a scope, has its number in any case."""
-        last = path.rpartition("/")[2]
-        title = self.titles.get(path) or self.titles.get(of_first_call(path))
-        return " @".join([title, *last.split("@")[1:]]) if title else last
+    def _note(self, path: str, count: int) -> str:
+        unread = self.titles.unread_in([path])
+        return parameters_text(count, unread) if count or unread else ""
 
 
-def _caption(subject: Subject, tiles: Sequence[Tile]) -> tuple[Row, ...]:
+def _caption(subject: Subject, tiles: Sequence[Tile], unread: int) -> tuple[Row, ...]:
     """Boxes, parameters, FLOP, bytes and dtype; the legend; the scale of the gradient view."""
-    rows = [Row((Span(" · ".join(_facts(subject)), size=11),)), _legend(tiles)]
-    if subject.view == "gradients":
+    rows = [Row((Span(" · ".join(_facts(subject, unread)), size=11),)), _legend(tiles)]
+    if subject.look.fill == "heat":
         rows.append(_scale())
-    if subject.view == "values":
+    if subject.look.rows == "values":
         rows += [*_strips(subject, tiles), *_of_modules(subject, tiles), *_missing(subject)]
     if subject.memory is not None:
         rows.append(Row((Span(subject.memory.summary, "value"),)))
     return tuple(rows)
 
 
-def _facts(subject: Subject) -> list[str]:
+def _facts(subject: Subject, unread: int) -> list[str]:
     graph = subject.graph
     flops, memory = _amounts(subject)
     count = sum(box.value.size for box in graph.parameters)
     facts = [f"{len(graph):,} boxes" if len(graph) > 1 else "1 box"]
-    facts += [f"{count:,} parameters"] if count else []
+    facts += [parameters_text(count, unread)] if count + unread else []
     known = amount_text(flops.known, "FLOP", subject.sizes) if flops.known else ""
-    operations, values = flops.joined(known), amount_text(memory, "B", subject.sizes)
+    operations, values = flops.mark_incomplete(known), amount_text(memory, "B", subject.sizes)
     facts += [f"fprop {operations}"] if operations else []
     facts += [f"values {values}"] if memory and values else []
     return [*facts, subject.dtype]
@@ -331,7 +384,7 @@ def _strips(subject: Subject, tiles: Sequence[Tile]) -> list[Row]:
     for name in ("value", "gradient"):
         if any(cell.startswith(name) for cell in cells):
             items.append(Strip(tuple(f"{name} {level}" for level in (1, 5, 9, LEVELS, 9, 5, 1))))
-            items.append(Span(f"how many elements of the {name} lie where, around 0   "))
+            items.append(Span(f"how many elements of the {name} lie where, from the smallest to the largest   "))
     return [Row((*items, Span("± standard deviation")))] if items else []
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -14,8 +14,10 @@ from unicodedata import normalize
 from flowgraph.box import Box
 from flowgraph.printable import printable
 from flowgraph.rendering import kinds
-from flowgraph.rendering.formula_of_box import backward, forward
-from flowgraph.rendering.formulas import ascii_latex, letters, mathml, text_latex
+from flowgraph.rendering.boxes_in_symbols import constant_latex
+from flowgraph.rendering.derived_lines import GradientLines, value_latex
+from flowgraph.rendering.formula_of_box import about, define_operation, name_of_operation
+from flowgraph.rendering.formulas import ascii_latex, letters, mathml, split_terms, text_latex
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.palette import html_page
 from flowgraph.rendering.subject import Subject
@@ -24,9 +26,6 @@ from flowgraph.shapes.size import Size
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
-
-MOST_TERMS = 6
-"""Terms of a sum that are written; of a longer one the first, and the last."""
 
 _SETS = {"f": r"\mathbb{R}", "c": r"\mathbb{C}", "b": r"\{0, 1\}"}
 
@@ -56,10 +55,13 @@ class Derivation:
     signs: list[tuple[str, str]]
 
 
-def derive(graph: Graph, wrt: Iterable[Any] | None = None) -> Derivation:
-    """The derivation of the gradients of a graph with respect to `wrt`: its parameters, or inputs if it has none."""
-    writer = _Writer(graph, wrt)
-    given = [writer.given(box) for box in graph.boxes if not box.children and not is_number(box)]
+def derive(graph: Graph, wrt: Iterable[Any] | None = None, letter: Mapping[Box, str] | None = None) -> Derivation:
+    """The derivation of the gradients of a graph with respect to `wrt`: its parameters, or inputs if it has none.
+
+    Its boxes are called by their names, or by the `letter` of each.
+    """
+    writer = _Writer(graph, wrt, letter)
+    given = [writer.line_of_leaf(box) for box in graph.boxes if not box.children and not is_number(box)]
     values = [writer.value(box) for box in graph.boxes if box.children]
     gradients = [writer.gradient(box) for box in reversed(graph.boxes) if box in writer.receivers]
     lines = [line.right for line in (*values, *gradients)]
@@ -71,15 +73,16 @@ def derive(graph: Graph, wrt: Iterable[Any] | None = None) -> Derivation:
 class _Writer:
     """Writes the lines of one graph."""
 
-    def __init__(self, graph: Graph, wrt: Iterable[Any] | None) -> None:
+    def __init__(self, graph: Graph, wrt: Iterable[Any] | None, letter: Mapping[Box, str] | None) -> None:
         self.graph = graph
         self.subject = Subject(graph, "backward")
         wanted = self.subject.receivers if wrt is None else kinds.receivers(graph, [graph.box(key) for key in wrt])
         self.receivers = {box for box in wanted if not is_number(box)}
-        self.letter = letters(self.subject)
+        self.letter = letters(self.subject) if letter is None else letter
+        self.lines = GradientLines(graph, self.receivers, self.letter)
         self.leaves = [box for box in graph.boxes if not box.children and not is_number(box)]
 
-    def given(self, box: Box) -> Line:
+    def line_of_leaf(self, box: Box) -> Line:
         kind = self.subject.kind[box]
         spec = box.outputs[0]
         field = _SETS.get(spec.dtype.kind, r"\mathbb{Z}")
@@ -87,26 +90,16 @@ class _Writer:
         return Line(self.letter[box], right, shape_latex(spec.shape), self._name(box), kind, relation=r"\in")
 
     def value(self, box: Box) -> Line:
-        return Line(self.letter[box], forward(box, self.letter), self._shape(box), self._name(box), type(box).__name__)
+        right = value_latex(box, self.letter)
+        return Line(self.letter[box], right, self._shape(box), self._name(box), type(box).__name__)
 
     def gradient(self, box: Box) -> Line:
         """The gradient of a box: what each box that reads it sends, added up."""
-        terms = [self._seed(box)] if box in self.graph.outputs else []
-        for parent in self.subject.parents[box]:
-            terms += self._sent(parent, box)
         left = rf"\nabla_{{{self.letter[box]}}}"
         parents = [self.letter[parent] for parent in self.subject.parents[box] if parent in self.receivers]
         senders = (*parents[:3], *[r"\ldots"] * (len(parents) > 3))
         what = "bprop of " if senders else "the gradient to begin with"
-        return Line(left, _added(terms), self._shape(box), self._name(box), what, senders)
-
-    def _sent(self, parent: Box, box: Box) -> list[str]:
-        """The gradient that a box sends to one of its children, once for each position of that child."""
-        places = [
-            place for place, child in enumerate(parent.children) if child is box and parent.differentiable_wrt[place]
-        ]
-        sent = [backward(parent, place, self.letter) for place in places if parent in self.receivers]
-        return sent if type(parent).derivative else sent[:1]  # a Jacobian is that of all places
+        return Line(left, self.lines.gradient(box), self._shape(box), self._name(box), what, senders)
 
     def signs(self, rights: list[str]) -> list[tuple[str, str]]:
         """The symbols that occur, each with its meaning."""
@@ -115,17 +108,27 @@ class _Writer:
         known = [
             (rf"\nabla_v = \frac{{\partial {output}}}{{\partial v}}", "the gradient, of the shape of v", True),
             (r"\odot", "a product element by element", r"\odot" in text),
-            (r"1_{\ldots}", "1 where the condition holds, else 0", "1_{" in text),
+            (r"1_{\ldots}", "1 where the condition holds, else 0, even if divided by 0", "1_{" in text),
             (r"e(y)", "one row per example: 1 at its class, else 0", "e(" in text.replace("e({", "e(")),
             (r"\sigma(a) = \frac{1}{1 + e^{-a}}", "the sigmoid", r"\sigma(" in text),
-            (r"\left(\frac{\partial u}{\partial v}\right)^\top", "the transposed Jacobian", r"\partial" in text),
-            ("k", "how many elements are equal to the largest or smallest", "/ k" in text),
-            (r"\textstyle\sum_{\text{axis } k}", "the sum over the axis that was broadcast", r"\text{axis" in text),
+            (
+                r"\textstyle\sum_{\text{axis } k}",
+                "the sum over that axis, which stays with length 1",
+                r"\text{axis" in text,
+            ),
+            (r"\bar{v}", "the complex conjugate", r"\overline" in text or r"\bar{" in text),
         ]
-        return [(sign, meaning) for sign, meaning, occurs in known if occurs]
+        known += [
+            (rf"{constant_latex(place)}", f"an array of the shape {array.shape}", constant_latex(place) in text)
+            for place, array in enumerate(self.lines.constants)
+        ]
+        return [*((sign, meaning) for sign, meaning, occurs in known if occurs), *self._words(text)]
 
-    def _seed(self, box: Box) -> str:
-        return "1" if box.outputs[0].shape == () else r"\text{given}"
+    def _words(self, text: str) -> list[tuple[str, str]]:
+        """The operations that are said in words: on the letters of their class, and what that says of itself."""
+        found = {type(box): box for box in (*self.graph.boxes, *self.lines.operations()) if box.children}
+        boxes = [box for box in found.values() if rf"{name_of_operation(box)}(" in text]
+        return [(define_operation(box), about(type(box)).rstrip(".").replace("`", "")) for box in boxes]
 
     def _shape(self, box: Box) -> str:
         return ", ".join(shape_latex(spec.shape) for spec in box.outputs)
@@ -139,15 +142,6 @@ def shape_latex(shape: Sequence[Any]) -> str:
     unknown = [isinstance(size, Size) and size.unknown for size in shape]
     sizes = ["?" if un else str(size).replace("*", r" \cdot ") for un, size in zip(unknown, shape, strict=True)]
     return r" \times ".join(sizes) or r"\text{scalar}"
-
-
-def _added(terms: list[str]) -> str:
-    if len(terms) > MOST_TERMS:
-        terms = [*terms[: MOST_TERMS - 2], r"\cdots", terms[-1]]
-    text = terms[0] if terms else "0"
-    for term in terms[1:]:
-        text += f" {term}" if term.startswith("-") else f" + {term}"
-    return text
 
 
 _BEGIN = r"""% For \input in a document that loads amsmath and amssymb; alone it is a document too.
@@ -196,14 +190,17 @@ def _html(derivation: Derivation) -> str:
     if derivation.spared:
         body.append(f"<p>No gradient is needed for {mathml(', '.join(derivation.spared))}.</p>")
     signs = "".join(f"<li>{mathml(sign)}: {escape(meaning)}</li>" for sign, meaning in derivation.signs)
-    return html_page(derivation.title, "explain", f"<main>{''.join(body)}<ul>{signs}</ul></main>")
+    return html_page(derivation.title, "explain", f"<main>{''.join(body)}<ul>{signs}</ul></main>", "explain")
 
 
 def _row(line: Line) -> str:
+    """A row of the table; browsers break no formula, so that each term of a sum is one."""
     senders = mathml(", ".join(line.senders)) if line.senders else ""
+    first, *others = split_terms(line.right)
+    right = "<wbr>".join([mathml(first), *(mathml(f"{{}} {term}") for term in others)])  # {}: its sign has two sides
     return (
         f'<tr title="{escape(line.name)}"><td class="left">{mathml(line.left)}</td><td>{mathml(line.relation)}</td>'
-        f'<td class="right">{mathml(line.right)}</td><td class="shape">{mathml(line.shape)}</td>'
+        f'<td class="right">{right}</td><td class="shape">{mathml(line.shape)}</td>'
         f'<td class="what">{escape(line.what)}{senders}</td></tr>\n'
     )
 

@@ -23,7 +23,7 @@ def dot_text(picture: Picture, theme: str = "light", turns: Set[tuple[str, str]]
     return "\n".join([*writer.head(picture), *writer.body(picture), "}", ""])
 
 
-def quoted(text: str) -> str:
+def quote_text(text: str) -> str:
     """A text as a quoted DOT string in which nothing has a meaning."""
     plain = escape(text, quote=True).replace("\\", "\\\\").replace("\n", "&#10;")
     return f'"{plain}"'
@@ -49,7 +49,7 @@ class _Writer:
         return [
             "digraph flowgraph {",
             f'graph [rankdir={rank} bgcolor="{colours["paper"]}" fontname="{FONT}" ranksep=0.4 nodesep={apart} pad=0.25'
-            f" tooltip={quoted(picture.title)} labelloc=b labeljust=l label=<{caption}>];",
+            f" tooltip={quote_text(picture.title)} labelloc=b labeljust=l label=<{caption}>];",
             f'node [shape=plain fontname="{FONT}" fontsize=12];',
             f'edge [fontname="{FONT}" fontsize=9 color="{colours["line"]}" arrowsize=0.65 penwidth=1.2];',
         ]
@@ -88,9 +88,9 @@ class _Writer:
         note = f'<FONT COLOR="{colours["muted"]}" POINT-SIZE="10">   {_markup(frame.note)}</FONT>' if frame.note else ""
         title = f'<FONT COLOR="{colours["muted"]}" POINT-SIZE="10"><B>{_markup(frame.title)}</B></FONT>{note}'
         return (
-            f"subgraph {quoted('cluster ' + frame.path)} {{ label=<{title}> labelloc=t labeljust=l margin=9 "
+            f"subgraph {quote_text('cluster ' + frame.path)} {{ label=<{title}> labelloc=t labeljust=l margin=9 "
             f'style="rounded,filled" color="{colours["frame line"]}" fillcolor="{colours["frame"]}" '
-            f"tooltip={quoted(frame.path)};"
+            f"tooltip={quote_text(frame.path)};"
         )
 
     def _tile(self, tile: Tile) -> str:
@@ -100,7 +100,7 @@ class _Writer:
         style = f' STYLE="{",".join(words)}"' if words else ""
         inner = f"<TR><TD>{_TABLE.format(padding=1, rows=rows)}</TD></TR>"
         if tile.stacked:
-            return self._stacked(tile, _TABLE.format(padding=5, rows=inner))
+            return self._stack_tile(tile, _TABLE.format(padding=5, rows=inner))
         label = (
             f'<TABLE BORDER="{tile.width:g}" CELLBORDER="0" CELLSPACING="0" CELLPADDING="5"'
             f' COLOR="{self.colours[tile.line]}" BGCOLOR="{self.colours[tile.fill]}"'
@@ -109,15 +109,15 @@ class _Writer:
         group = " group=spine" if tile.id in self.spine else ""
         return (
             f'"{tile.id}" [id="box-{tile.id}" class="box {tile.kind}"{group}'
-            f" tooltip={quoted(tile.tooltip)} label=<{label}>];"
+            f" tooltip={quote_text(tile.tooltip)} label=<{label}>];"
         )
 
-    def _stacked(self, tile: Tile, label: str) -> str:
+    def _stack_tile(self, tile: Tile, label: str) -> str:
         """A module, drawn as a stack."""
         return (
             f'"{tile.id}" [id="box-{tile.id}" class="box module" shape=box3d style=filled margin="0.06,0.04"'
             f' penwidth={tile.width:g} color="{self.colours[tile.line]}" fillcolor="{self.colours[tile.fill]}"'
-            f" tooltip={quoted(tile.tooltip)} label=<{label}>];"
+            f" tooltip={quote_text(tile.tooltip)} label=<{label}>];"
         )
 
     def _row(self, row: Row) -> str:
@@ -200,7 +200,7 @@ def mermaid_text(picture: Picture, theme: str = "light") -> str:
     """The flowchart of a picture: its tiles with their texts, its links and frames, in the colours of a theme."""
     ids = {tile.id: f"n{number}" for number, tile in enumerate(picture.tiles)}
     lines = [f"%% {_plain(picture.description)}", f"flowchart {'LR' if picture.direction == 'right' else 'TB'}"]
-    lines += _framed(picture, ids)
+    lines += _lines_in_frames(picture, ids)
     for link in picture.links:
         arrow = (_DASHED if link.dashed or link.dotted else _ARROWS)[link.flow]
         lines.append(f"{ids[link.tail]} {arrow} {ids[link.head]}")
@@ -216,7 +216,7 @@ def mermaid_text(picture: Picture, theme: str = "light") -> str:
     return "\n".join([*lines, ""])
 
 
-def _framed(picture: Picture, ids: Mapping[str, str]) -> Iterator[str]:
+def _lines_in_frames(picture: Picture, ids: Mapping[str, str]) -> Iterator[str]:
     """The tiles, those of a frame inside of it, and frames in frames."""
     number = {frame.path: place for place, frame in enumerate(picture.frames)}
     children: dict[str, list[Frame | Tile]] = {}
@@ -234,10 +234,10 @@ def _framed(picture: Picture, ids: Mapping[str, str]) -> Iterator[str]:
             waiting += [None, *reversed(children.get(item.path, []))]
         else:
             before, after = _SHAPES.get(item.kind, ("(", ")"))
-            yield f'{ids[item.id]}{before}"{"<br/>".join(_said(item.rows))}"{after}'
+            yield f'{ids[item.id]}{before}"{"<br/>".join(_lines_of_rows(item.rows))}"{after}'
 
 
-def _said(rows: Iterable[Row]) -> Iterator[str]:
+def _lines_of_rows(rows: Iterable[Row]) -> Iterator[str]:
     for row in rows:
         text = "  ".join(_plain(item.text) for item in row.items if isinstance(item, Span))
         if text.strip():

@@ -8,9 +8,9 @@ import math
 import os
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import replace
 from importlib.util import find_spec
-from numbers import Real
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -21,16 +21,17 @@ from flowgraph.errors import RenderError, RenderWarning, UsageError, install_hin
 from flowgraph.graph import Graph
 from flowgraph.markup import MOST_ROWS, inline, sized_to_fit, table, text
 from flowgraph.rendering import engines
-from flowgraph.rendering.compose import compose
 from flowgraph.rendering.dot_text import dot_text, mermaid_text
 from flowgraph.rendering.engines import ENGINES, EngineError
+from flowgraph.rendering.fitting import Room, fit_picture, in_proportion, room_of, zoom_of
 from flowgraph.rendering.formulas import plain_formula
+from flowgraph.rendering.layering import Layout
 from flowgraph.rendering.layout import place, turns
 from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme
 from flowgraph.rendering.picture import Picture
 from flowgraph.rendering.subject import Memory, Subject
-from flowgraph.rendering.svg_text import draw_builtin, svg_text
-from flowgraph.rendering.tikz import MARGIN, POINTS, fitted, in_print, inches_of, tikz_text
+from flowgraph.rendering.svg_text import draw_builtin, paper, svg_text
+from flowgraph.rendering.tikz import MARGIN, enlarge_svg, in_print, tikz_text
 from flowgraph.rendering.value_table import HEADINGS, summary
 from flowgraph.rendering.viewer import interactive
 from flowgraph.rendering.wording import missing_letters, shape_text
@@ -126,6 +127,7 @@ MOST_TILES = 2000
 
 FORMATS = ("svg", "png", "pdf", "eps", "dot", "html", "tex", "mmd")
 _ON_PAPER = ("svg", "tex", "pdf", "eps")
+_ON_SLIDES = ("svg", "png", "pdf")
 
 
 def picture_of(
@@ -133,7 +135,7 @@ def picture_of(
     memory: Memory | None = None, **settings: Any,
 ) -> Picture:  # fmt: skip
     """The picture of a graph before it has places."""
-    return compose(Subject(graph, view, run, grads, memory=memory), **settings)
+    return in_proportion(Subject(graph, view, run, grads, memory=memory), **settings)
 
 
 def render(
@@ -143,19 +145,21 @@ def render(
     theme: str = "auto",
     engine: str = "auto",
     timeout: float = 20,
-    inches: float | None = None,
+    inches: Any = None,
+    page: Any = None,
+    slide: Any = None,
     **settings: Any,
 ) -> Path:
     """Draw a graph into a file whose suffix says the format; returns the path of what was written.
 
-    `inches` is the width of the column of a paper that an .svg, .pdf, .eps or .tex is to fit, its letters large
-    enough to read.
+    `inches`, `page` and `slide` say what the picture is to fit, its letters large enough to read.
     """
     target = Path(path)
     format = by_suffix("render", target, {f".{name}": name for name in FORMATS})
     check_choices(theme, engine)
-    if inches is not None or format == "tex":
-        return _for_paper(target, format, picture_of(graph, **settings), theme, inches)
+    room = room_of(inches, page, slide)
+    if room is not None or format == "tex":
+        return _fitting(graph, target, format, theme, room, settings)
     if format == "html":
         return ShownFile(replace_text(target, interactive(graph, theme=theme, **settings).text))
     picture = picture_of(graph, **settings)
@@ -166,29 +170,41 @@ def render(
     return ShownFile(_binary(picture, target, theme, engine, timeout))
 
 
-def _for_paper(target: Path, format: str, picture: Picture, theme: str, inches: float | None) -> Path:
-    """Write a picture of a width in print, or TikZ to be part of a paper, without the lines under the picture."""
-    known = inches is None or (
-        isinstance(inches, Real) and not isinstance(inches, bool) and 0 < float(inches) < math.inf
-    )
-    if not known or (inches is not None and format not in _ON_PAPER):
-        raise UsageError(
-            f"render: found inches={inches!r} for {target.name!r}, needs a positive width of an .svg, .pdf, .eps or "
-            f".tex"
-        )
-    picture = replace(picture, caption=(), margin=MARGIN)
-    picture, layout = (picture, place(picture)) if inches is None else fitted(picture, inches)
-    wide = inches_of(layout.width + 2 * picture.margin)
-    if inches is not None and wide > inches + 0.005:
-        problem = f"render: at letters of {POINTS:g} pt the picture is {wide:.2f} inches wide, not {inches:g}"
-        warnings.warn(f"{problem}; show less of it (collapse=, depth=, detail='rows')", RenderWarning, stacklevel=4)
-    svg = svg_text(picture, layout, "print" if theme == "auto" and format == "tex" else drawn_theme(theme))
+def _fitting(
+    graph: Graph, target: Path, format: str, theme: str, room: Room | None, settings: Mapping[str, Any]
+) -> Path:
+    """Write a picture that fits a room, or TikZ to be part of a paper."""
+    formats = _ON_SLIDES if room is not None and not room.in_text else _ON_PAPER
+    if format not in formats:
+        wanted = "slide=" if formats == _ON_SLIDES else "inches= or page="
+        known = ", ".join(f".{name}" for name in formats)
+        raise UsageError(f"render: found {wanted} for {target.name!r}, needs one of {known}")
+    if room is None:
+        picture = replace(picture_of(graph, **settings), caption=(), margin=MARGIN)
+        layout = place(picture)
+    else:
+        picture, layout = _fit_graph(graph, room, **settings)
+    drawn = svg_text(picture, layout, "print" if theme == "auto" and format == "tex" else drawn_theme(theme))
     if format == "tex":
-        return replace_text(target, tikz_text(svg))
-    if format in ("pdf", "eps"):
-        return ShownFile(replace_file(target, painting("render").vector_file([svg], picture.title, format)))
-    svg = in_print(adaptive(svg) if theme == "auto" else svg)
-    return ShownFile(replace_text(target, svg))
+        return replace_text(target, tikz_text(drawn))
+    if room is not None and not room.in_text:
+        sheet = paper(picture, layout)
+        drawn = enlarge_svg(drawn, zoom_of((sheet.width, sheet.height), room))
+    if format == "svg":
+        svg = adaptive(drawn) if theme == "auto" else drawn
+        return ShownFile(replace_text(target, in_print(svg) if room is None or room.in_text else svg))
+    content = png_from_svg(drawn) if format == "png" else vector_from_svg(drawn, picture.title, format)
+    if content is None:
+        extra = "cli" if format == "png" else "pdf"
+        raise RenderError(f"render: nothing on this machine writes {format.upper()}; run: {install_hint(extra)}")
+    return ShownFile(replace_file(target, content))
+
+
+def _fit_graph(
+    graph: Graph, room: Room, view: str = "forward", run: Run | None = None, grads: Grads | None = None,
+    memory: Memory | None = None, **settings: Any,
+) -> tuple[Picture, Layout]:  # fmt: skip
+    return fit_picture(Subject(graph, view, run, grads, memory=memory), room, **settings)
 
 
 def check_choices(theme: str, engine: str) -> None:
@@ -287,7 +303,7 @@ def plot(graph: Graph, ax: Any = None, *, theme: str = "light", **settings: Any)
     check_choices(theme, "auto")
     painter = painting("plot")
     picture = replace(picture_of(graph, **settings), caption=(), margin=MARGIN)
-    return painter.plotted(draw_builtin(picture, drawn_theme(theme)), ax)
+    return painter.plot_picture(draw_builtin(picture, drawn_theme(theme)), ax)
 
 
 def box_html(box: Box) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise
-from flowgraph.rendering.formulas import number_latex, text_latex
+from flowgraph.box import Box
+from flowgraph.box.inference import axes_of
+from flowgraph.rendering.formulas import name_latex, number_latex, text_latex
 from flowgraph.rendering.operations import index_text, settings_in_words
 from flowgraph.shapes.size import Size, product
 
@@ -20,64 +22,178 @@ SETTINGS = {"s": "slope", "p": "exponent", r"\alpha": "alpha", r"\delta": "delta
 
 _TOKEN = re.compile(r"\\(?:operatorname|mathrm|text)\s*\{[^{}]*\}|\\[A-Za-z]+|\\.|[A-Za-z]+|.", re.S)
 _RAISED = re.compile(r"\s*\^(?!\s*(?:\\top|\{?\\top))")
-_NUMBER = re.compile(r"(?:\\frac|[{}\d.\s-])*")
-_NOTHING_OFF = re.compile(r"\s*-\s*\{0\}")
+_POSTFIX = re.compile(r"\s*[\^_]")
+_NOTHING_OFF = re.compile(r"(?<=\S)\s*-\s*\{0\}")
 _ONE_LESS = re.compile(r"\{\{(\d+)\} - 1\}")
 _FIRST_POWER = re.compile(r"\^\{1\}")
-_TWO_INDICES = re.compile(r"1_\{([a-z])\s*(?:=|\\leq)\s*([a-z])\}")
+_SQUARE = re.compile(r"\|([^|]+)\|\^2")
+_WORDS_OF_AXES = [rf"\operatorname{{{word}}}" for word in ("median", "mean")]
+_OF_AXES = [r"\sum", r"\prod", r"\max", r"\min", r"\exists", r"\forall", *_WORDS_OF_AXES]
+"""What reduces along axes, which stand below."""
+
+_NO_INDEX = re.compile(rf"(?:{'|'.join(map(re.escape, _OF_AXES))})(?!\s*_)(?![A-Za-z])")
+"""What reduces along the axes of its box."""
+
+_OF_ELEMENTS = re.compile(r"(?<![1JYIKWE])_(?!\{?(?:10|2|y|\[index)\b)|\\prod_|\\int|\\ldots|nabla|such|\\text\{ if")
+"""What a formula holds that speaks of single elements, or in words."""
 
 
-def forward(box: Box, letter: Mapping[Box, str]) -> str:
-    """The right side of the line for the value of a box."""
-    declared = type(box).formula
-    if not declared:
-        read = [*(letter[child] for child in box.children), *map(text_latex, settings_in_words(box))]
-        return rf"{text_latex(type(box).symbol)}({', '.join(read)})"
+def forward(box: Box, letter: Mapping[Box, str]) -> str | None:
+    """The value of a box by the formula of its class; None where that does not hold all of its settings."""
+    declared = _formula_on(box)
+    if not declared or _unsaid(box, declared) or not _holds(box, declared):
+        return None
     if type(box).role == "regularizer":
-        return " + ".join(_filled(declared, box, letter, position) for position in range(len(box.children)))
-    right = _filled(declared, box, letter)
-    unsaid = _unsaid(box, declared)
+        return " + ".join(_fill_letters(declared, box, letter, position) for position in range(len(box.children)))
+    right = _fill_letters(declared, box, letter)
     if _is_relation(declared):
         truth = all(spec.dtype.kind == "b" for spec in box.outputs)
-        return (rf"\left({right}\right)" if truth else rf"\text{{such that }} {right}") + unsaid
-    indices = _indices(box, type(box).derivative)
-    return (rf"\left[{right}\right]_{indices[0]}" if indices else right) + unsaid
+        return rf"\left({right}\right)" if truth else rf"\text{{such that }} {right}"
+    return right
 
 
-def backward(box: Box, position: int, letter: Mapping[Box, str]) -> str:
-    """The gradient sent to the child at a position, by the declared derivative."""
-    arriving = rf"\nabla_{{{letter[box]}}}"
-    declared = _declared_derivative(box, position)
-    if not declared:
-        child = letter[box.children[position]]
-        return rf"\left(\frac{{\partial {letter[box]}}}{{\partial {child}}}\right)^\top {arriving}"
-    sent = _by_derivative(box, position, letter, arriving, declared)
-    return sent if sent == "0" else sent + _unsaid(box, declared)
+def _formula_on(box: Box) -> str:
+    """The formula of the class of a box, in which |u|² is u² where the box reads no complex numbers."""
+    declared = type(box).formula
+    if any(spec.dtype.kind == "c" for child in box.children for spec in child.outputs):
+        return declared
+    return _SQUARE.sub(lambda match: f"{match[1]}^2" if match[1].isalnum() else f"({match[1]})^2", declared)
 
 
-def _by_derivative(box: Box, position: int, letter: Mapping[Box, str], arriving: str, declared: str) -> str:
-    factor = _filled(declared, box, letter, position).strip()
-    if r"\nabla" in factor:
-        return factor
-    indices = _indices(box, declared)
-    if indices:
-        inner = rf"\textstyle\sum_{indices[0]} {{{arriving}}}_{indices[0]} \, {in_brackets(factor)}"
-        return rf"\left[{inner}\right]_{indices[1]}"
-    number = _trivial(factor) is not None or _NUMBER.fullmatch(factor) is not None
-    if not (number or _goes_by_element(box) or _scalar(box)):
-        return rf"\textstyle\sum {arriving} \, {in_brackets(factor)}"
-    plain = number or _scalar(box) or _scalar(box.children[position])
-    sent = _times(arriving, factor, plain)
-    sign = "-" if sent.startswith("-") else ""
-    return sent if sent == "0" else sign + _summed(box, position) + sent.removeprefix(sign)
+def _holds(box: Box, declared: str) -> bool:
+    """Whether what a formula takes one element of each row by are labels, not shares of each class."""
+    names = {match[1] for match in re.finditer(r"_(\w+)", declared)}
+    called: dict[str, Box] = dict(zip(box.names_of_children(), box.children, strict=True))
+    called |= {ALSO[name]: child for name, child in called.items() if name in ALSO}
+    return all(called[name].dtype.kind in "iu" for name in names & called.keys() if len(called[name].outputs) == 1)
 
 
-def _unsaid(box: Box, declared: str) -> str:
-    """The settings of a box that a declaration does not hold, in words, as the axis of a sum."""
+def declared_derivative(box: Box, position: int, letter: Mapping[Box, str]) -> str | None:
+    """What a class that declares a derivative says of a child; None of one that it leaves out."""
+    cls = type(box)
+    free = [name for name in cls.child_names if name not in cls.constant_children]
+    parts = dict(zip(free, split(cls.derivative), strict=True))
+    declared = parts.get(box.names_of_children()[position].partition("[")[0])
+    if declared is None or declared == "0":
+        return declared
+    unsaid = _unsaid(box, declared)
+    note = rf" \; {text_latex('(' + ', '.join(unsaid) + ')')}" if unsaid else ""
+    return _fill_letters(declared, box, letter, position).strip() + note
+
+
+def words(box: Box, read: Sequence[str], index: int | None = None) -> str:
+    """A box in words: its symbol, what it reads and its settings; of several outputs that of an index."""
+    part = [rf"\text{{part {index}}}"] if index is not None else []
+    return rf"{name_of_operation(box)}({', '.join([*read, *map(text_latex, settings_in_words(box)), *part])})"
+
+
+def define_operation(box: Box) -> str:
+    """An operation in words on the letters of its class, and the formula that it has for each element."""
+    names = [name.partition("[")[0] for name in box.names_of_children()]
+    letters = [ALSO.get(name, name_latex(name)) for name in dict.fromkeys(names) if name not in ("like", "likes")]
+    letters += [r"[\ldots]"] if "index" in box.settings else []
+    left = rf"{name_of_operation(box)}({', '.join(letters)})"
+    formula = _formula_on(box)
+    return f"{left} = {_with_steps(formula, box)}" if formula and not _is_relation(formula) else left
+
+
+def _with_steps(formula: str, box: Box) -> str:
+    """The formula with the numbers of a sliding window: where it goes from place to place, and reads."""
+    settings = box.setting_values()
+    stride = settings.get("stride") or settings.get("size", 1)
+    stride, dilation = (_one_of(steps) for steps in (stride, settings.get("dilation", 1)))
+    if stride is None or dilation is None:
+        return formula
+    of_place = "i" if stride == 1 else rf"{stride} \, i"
+    of_window = "u" if dilation == 1 else rf"{dilation} \, u"
+    return formula.replace("s i + d u", f"{of_place} + {of_window}")
+
+
+def _one_of(steps: Any) -> int | None:
+    """The number of steps along all axes, if it is one."""
+    numbers = set(steps) if isinstance(steps, tuple) else {steps}
+    return int(numbers.pop()) if len(numbers) == 1 else None
+
+
+def about(cls: type[Box]) -> str:
+    """The first line of what a class says of itself."""
+    return (cls.__doc__ or "").strip().partition("\n")[0]
+
+
+def name_of_operation(box: Box) -> str:
+    """The symbol of a box in words; that it takes the shape of another array is not said."""
+    return text_latex(type(box).symbol.removesuffix(" like"))
+
+
+def write_formula(box: Box, letter: Mapping[Box, str]) -> str | None:
+    """The formula of a box on what its children are written as; None where it says not all, or is an equation."""
+    declared = type(box).formula
+    is_expression = not _is_relation(declared) and type(box).role != "regularizer" and r"\nabla" not in declared
+    return forward(box, letter) if is_expression else None
+
+
+def is_closed(box: Box) -> bool:
+    """Whether the formula of a box speaks of its children as wholes, so that anything may stand in their place."""
+    return not _OF_ELEMENTS.search(type(box).formula)
+
+
+def _unsaid(box: Box, declared: str) -> list[str]:
+    """The settings of a box that a declaration does not hold, in words."""
     tokens = set(_TOKEN.findall(declared))
     said = tokens | {name for sign, name in SETTINGS.items() if sign in tokens}
-    words = settings_in_words(box, said)
-    return rf" \; {text_latex('(' + ', '.join(words) + ')')}" if words else ""
+    return settings_in_words(box, said | ({"axis"} if _NO_INDEX.search(declared) else set()))
+
+
+def over_axes_latex(axes: Sequence[int] | None) -> str:
+    """What stands below a sum along axes; nothing for all."""
+    if axes is None:
+        return ""
+    if not axes:
+        return r"_{\text{no axis}}"
+    return rf"_{{\text{{{'axis' if len(axes) == 1 else 'axes'} {', '.join(map(str, axes))}}}}}"
+
+
+def _axes_text(box: Box) -> str:
+    """The axes along which a box reduces, as they stand below a sum."""
+    if "axis" not in box.settings or len(box.children) != 1 or box.setting_values()["axis"] is None:
+        return ""
+    ndim = len(box.children[0].outputs[0].shape)
+    axes = axes_of(box, box.setting_values()["axis"], ndim)
+    return "" if len(axes) == ndim else over_axes_latex(axes)
+
+
+def is_atom(latex: str) -> bool:
+    """Whether an expression is one sign, with what stands above and below, or one thing in brackets."""
+    if re.fullmatch(r"[\d.]+", latex.strip()):
+        return True
+    rest = _first_removed(latex.strip())
+    while rest.startswith(("_", "^")):
+        rest = _first_removed(rest[1:].lstrip())
+    return not rest
+
+
+def is_fraction(latex: str) -> bool:
+    """Whether an expression is one over another, and no more."""
+    rest = latex.strip().removeprefix(r"\frac")
+    return rest != latex.strip() and not _first_removed(_first_removed(rest.lstrip()))
+
+
+def is_call(latex: str) -> bool:
+    """Whether an expression is a function of what stands in brackets behind it."""
+    rest = _first_removed(latex.strip())
+    return bool(rest) and rest.removeprefix(r"\left").startswith("(") and is_atom(rest)
+
+
+def _first_removed(latex: str) -> str:
+    """What comes after the first sign or bracket."""
+    tokens, depth = _TOKEN.findall(latex), 0
+    for place, token in enumerate(tokens):
+        if token in (r"\left", r"\overline", r"\bar") and not depth:
+            continue
+        depth += _deeper(token)
+        if not depth:
+            return "".join(tokens[place + 1 :]).lstrip()
+    return ""
 
 
 def split(declared: str) -> list[str]:
@@ -92,6 +208,11 @@ def split(declared: str) -> list[str]:
     return [re.sub(r"^(\\[;, ]|\s)+", "", part).strip() for part in parts]
 
 
+def _deeper(token: str) -> int:
+    """1 for what opens a bracket, -1 for what closes one."""
+    return (token in ("(", "{", "[", r"\langle", r"\begin")) - (token in (")", "}", "]", r"\rangle", r"\end"))
+
+
 def _is_relation(declared: str) -> bool:
     """Whether a formula is an equation rather than the expression of the value."""
     depth = 0
@@ -102,65 +223,51 @@ def _is_relation(declared: str) -> bool:
     return False
 
 
-def _deeper(token: str) -> int:
-    """1 for what opens a bracket, -1 for what closes one."""
-    return (token in ("(", "{", "[", r"\langle")) - (token in (")", "}", "]", r"\rangle"))
-
-
-def _declared_derivative(box: Box, position: int) -> str:
-    """The part of the declared derivative for a child; "" where none is declared."""
-    cls = type(box)
-    if not cls.derivative:
-        return ""
-    parts = split(cls.derivative)
-    free = [name for name in cls.child_names if name not in cls.constant_children]
-    name = box.names_of_children()[position].partition("[")[0]
-    return parts[free.index(name)] if len(parts) == len(free) and name in free else ""
-
-
-def _indices(box: Box, derivative: str) -> tuple[str, str] | None:
-    """The index of the own value and that of the child, where a derivative is declared element by element."""
-    match = _TWO_INDICES.search(derivative)
-    if match is None or {match[1], match[2]} & {"h", *box.child_names}:
-        return None
-    return (match[1], match[2]) if match[1] in "ci" else (match[2], match[1])
-
-
-def _goes_by_element(box: Box) -> bool:
-    """Whether each element of the value reads one element of a child, or a child is summed up along axes."""
-    reduces = {"axis", "keepdims"} <= box.settings.keys()
-    return isinstance(box, Elementwise) or reduces or type(box).role in ("loss", "regularizer")
-
-
-def _filled(declared: str, box: Box, letter: Mapping[Box, str], position: int | None = None) -> str:
+def _fill_letters(declared: str, box: Box, letter: Mapping[Box, str], position: int | None = None) -> str:
     """The declaration with letters replaced; of several children under one letter, that at `position` is meant."""
     by = _replacements(box, letter, position)
     tokens = _TOKEN.findall(declared)
+    reduced = _axes_text(box)
     text = ""
     for place, token in enumerate(tokens):
+        after = "".join(tokens[place + 1 :])
         replacement = by.get(token)
         if replacement is None:
-            text += token
+            text += token + (reduced if token in _OF_AXES and not _POSTFIX.match(after) else "")
             continue
-        raised = _RAISED.match("".join(tokens[place + 1 :])) is not None
-        needs = (raised and "^" in replacement) or replacement.startswith("-")
-        text += rf"\left({replacement}\right)" if needs else f"{{{replacement}}}"
+        if token == "index":
+            text += replacement
+            continue
+        text += rf"\left({replacement}\right)" if _needs_brackets(replacement, text, after) else f"{{{replacement}}}"
     text = _ONE_LESS.sub(lambda match: f"{{{int(match[1]) - 1}}}", _NOTHING_OFF.sub("", text))
     return _FIRST_POWER.sub("", text)
 
 
+def _needs_brackets(replacement: str, before: str, after: str) -> bool:
+    """Whether a replacement would come apart where it stands."""
+    raised = _RAISED.match(after) is not None
+    if raised and "^" in replacement:
+        return True
+    if before.endswith(("_", "^")):
+        return False
+    alone = before.rstrip().endswith(("(", "{", ",", "|")) and after.lstrip().startswith((")", "}", ",", "|"))
+    if replacement.startswith("-"):
+        return not alone
+    return not (alone or is_atom(replacement) or before.rstrip().endswith(r"\text") or "," in replacement)
+
+
 def _replacements(box: Box, letter: Mapping[Box, str], position: int | None) -> dict[str, str]:
     cls = type(box)
-    by = {"a" if "h" in cls.child_names else "h": letter[box], "n": _averaged(box)}
-    if position is not None:
-        by["g"] = rf"\nabla_{{{letter[box]}}}"
+    by = {"n": _count_averaged(box)}
+    if box in letter:
+        by["a" if "h" in cls.child_names else "h"] = letter[box]
     for name, value in box.setting_values().items():
         if isinstance(value, int | float | np.number) and not isinstance(value, bool):
             by[name] = number_latex(np.asarray(value).item())
         elif isinstance(value, str):
             by[name] = text_latex(value)
         elif name == "index":
-            by[name] = text_latex(", ".join(map(index_text, value)))
+            by[name] = _index_latex(box, value, letter)
     by |= {sign: by[name] for sign, name in SETTINGS.items() if name in by}
     names = [name.partition("[")[0] for name in box.names_of_children()]
     for name in dict.fromkeys(names):
@@ -172,7 +279,17 @@ def _replacements(box: Box, letter: Mapping[Box, str], position: int | None) -> 
     return by
 
 
-def _averaged(box: Box) -> str:
+def _index_latex(box: Box, parts: Sequence[object], letter: Mapping[Box, str]) -> str:
+    """An index as it stands between brackets, arrays of places by their letters."""
+    names = box.names_of_children()
+    places = [letter[child] for name, child in zip(names, box.children, strict=True) if name.startswith("ind")]
+    texts = [
+        f"{{{places.pop(0)}}}" if isinstance(part, str) and places else text_latex(index_text(part)) for part in parts
+    ]
+    return ", ".join(texts)
+
+
+def _count_averaged(box: Box) -> str:
     """How many elements a mean is taken of."""
     if len(box.children) != 1 or len(box.outputs) != 1 or len(box.children[0].outputs) != 1:
         return "n"
@@ -185,36 +302,6 @@ def _averaged(box: Box) -> str:
 
 def _unknown(sizes: Sequence[object]) -> bool:
     return any(not str(size).isalnum() for size in sizes)
-
-
-def _scalar(box: Box) -> bool:
-    return len(box.outputs) == 1 and box.outputs[0].shape == ()
-
-
-def _summed(box: Box, position: int) -> str:
-    """The sum over the axes along which an elementwise box broadcasts a child."""
-    child = box.children[position]
-    if not isinstance(box, Elementwise) or child.shape == box.shape:
-        return ""
-    lead = len(box.shape) - len(child.shape)
-    axes = [*range(lead)] + [
-        axis for axis in range(lead, len(box.shape)) if child.shape[axis - lead] != box.shape[axis]
-    ]
-    return rf"\textstyle\sum_{{\text{{axis {', '.join(map(str, axes))}}}}} " if axes else ""
-
-
-def _times(arriving: str, factor: str, plain: bool) -> str:
-    trivial = _trivial(factor)
-    if trivial is not None:
-        return {"1": arriving, "-1": f"-{arriving}", "0": "0"}[trivial]
-    if plain:
-        return rf"{in_brackets(factor)} \, {arriving}"
-    return rf"{arriving} \odot {in_brackets(factor)}"
-
-
-def _trivial(factor: str) -> str | None:
-    bare = factor.strip("{}")
-    return bare if bare in ("1", "-1", "0") else None
 
 
 def in_brackets(factor: str) -> str:

@@ -75,6 +75,8 @@ _SIGNS = {
     "mathrel": "",
 }
 _SUPERSCRIPTS = str.maketrans("0123456789+-nT", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ⁿᵀ")
+_CASES = re.compile(r"\\begin\{cases\} ((?:(?!\\begin).)*?) \\end\{cases\}")
+_OTHERWISE = re.compile(r", ((?:(?!, ).)*) if (?:\\text\{)?otherwise\}?$")
 _COMMAND = re.compile(r"\\([A-Za-z]+)")
 
 
@@ -84,6 +86,7 @@ def plain_formula(latex: str) -> str:
     text = re.sub(
         r"\\bar\s*([^\s{}]|\{[^\s{}]\})", lambda match: normalize("NFC", match[1].strip("{}") + "\u0304"), latex
     )
+    text = text.replace(r"\textasciicircum{}", "^").replace(r"\textasciitilde{}", "~")
     before = ""
     while text != before:
         before = text
@@ -92,7 +95,7 @@ def plain_formula(latex: str) -> str:
     text = _COMMAND.sub(lambda match: _SIGNS.get(match[1], match[1]), text)
     text = re.sub(r"\\[,;:! ]", " ", text).replace("\\|", "‖")
     text = re.sub(r"[{]([^{}]*)[}]", r"\1", text)
-    return re.sub(r" {3,}", "  ", text.replace("\\", "")).strip()
+    return re.sub(r" {3,}", "  ", text.replace("\\", "")).replace("-", "−").strip()
 
 
 def _slash(match: re.Match[str]) -> str:
@@ -107,9 +110,27 @@ def _power(match: re.Match[str]) -> str:
     return f"^({raised})" if len(raised) > 1 else f"^{raised}"
 
 
+_FONTS = "operatorname|mathrm|text|mathbf|mathbb|boldsymbol"
+_GROUP = re.compile(
+    rf"(\\(?:[td]?frac|sqrt|overline|bar|begin|end|{_FONTS})\s*|[_^])?(?<![\\}}\]])(?<!\}} )\{{([^{{}}]*)\}}"
+)
+
+
+def _group(match: re.Match[str]) -> str:
+    """What braces hold that are no argument of a command."""
+    return match[0] if match[1] else match[2]
+
+
+def _cases(match: re.Match[str]) -> str:
+    """Each value with its condition, and what is left by "else"."""
+    rows = [row.split(" & ") for row in match[1].split(r" \\ ")]
+    text = ", ".join(f"{f'({value})' if ' if ' in value else value} if {condition}" for value, condition in rows)
+    return _OTHERWISE.sub(r" else \1", text)
+
+
 _INNERMOST = (
-    (re.compile(r"\{\{([^{}]*)\}\}"), r"{\1}"),
-    (re.compile(r"\\(?:operatorname|mathrm|text|mathbf|mathbb|boldsymbol)\s*\{([^{}]*)\}"), r"\1"),
+    (_CASES, _cases),
+    (re.compile(rf"\\(?:{_FONTS})\s*\{{([^{{}}]*)\}}"), r"\1"),
     (re.compile(r"\\sqrt\[3\]\s*\{([^{}]*)\}"), r"∛(\1)"),
     (re.compile(r"\\sqrt\s*\{([^{}]*)\}"), r"√(\1)"),
     (re.compile(r"\^\{([^{}]*)\}"), _power),
@@ -117,6 +138,8 @@ _INNERMOST = (
     (re.compile(r"_\{([^{}]{2,})\}"), r"_(\1)"),
     (re.compile(r"_\{([^{}])\}"), r"_\1"),
     (re.compile(r"\\[td]?frac\s*\{([^{}]*)\}\s*\{([^{}]*)\}"), _slash),
+    (re.compile(r"\\(?:overline|bar)\s*\{([^{}]*)\}"), r"conj(\1)"),
+    (_GROUP, _group),
 )
 """What has no braces left inside is written plainly, until nothing changes."""
 
@@ -145,7 +168,7 @@ def mathml(latex: str) -> str:
     texts: list[str] = []
 
     def aside(match: re.Match[str]) -> str:
-        texts.append(unescaped(match[1]))
+        texts.append(unescape_latex(match[1]))
         return chr(_FIRST + len(texts) - 1)
 
     ready = _PLAIN.sub(r"\\operatorname{\1}", TEXT.sub(aside, latex)).replace(r"\arg", r"\operatorname{arg}")
@@ -157,6 +180,26 @@ def mathml(latex: str) -> str:
         shown = escape(text).replace(" ", "\u00a0")
         math = math.replace(f"<mi>{chr(_FIRST + place)}</mi>", f"<mtext>{shown}</mtext>")
     return math.replace("<mo>&#x022A4;</mo>", '<mi mathvariant="normal">T</mi>')
+
+
+_BRACKET_OR_SIGN = re.compile(
+    r"(?P<opens>\\(?:begin|left)\b|[{(\[])|(?P<closes>\\(?:end|right)\b|[})\]])|(?P<bar>\\?\|)|\\[A-Za-z]+|\\."
+    r"| (?P<sign>[+-]) "
+)
+"""What opens, what closes, a bar, what is none of them though it has a bracket in it, and the sign of a term."""
+
+
+def split_terms(latex: str) -> list[str]:
+    """The terms of a sum, each but the first with its sign, between which a line may end."""
+    terms: list[str] = []
+    level = bars = start = 0
+    for found in _BRACKET_OR_SIGN.finditer(latex):
+        level += bool(found["opens"]) - bool(found["closes"])
+        bars += bool(found["bar"])
+        if found["sign"] and level == 0 and bars % 2 == 0 and latex[start : found.start()].strip():
+            terms.append(latex[start : found.start()].strip())
+            start = found.start() + 1
+    return [*terms, latex[start:].strip()]
 
 
 _WORD = re.compile(r"([^\W\d_]+)_?(\d*)(?:_(\w+))?")
@@ -206,19 +249,20 @@ def name_latex(name: str) -> str:
     above = [scope and (depth[1] if depth and "/" not in scope else text_latex(scope)), number]
     base = _letter(word)
     if base is None:
-        return text_latex(name) if scope or index else text_latex(word) + _raised(above)
-    return base + (f"_{{{text_latex(index)}}}" if index else "") + _raised(above)
+        return text_latex(name) if scope or index else text_latex(word) + _exponent_text(above)
+    return base + (f"_{{{text_latex(index)}}}" if index else "") + _exponent_text(above)
 
 
 def text_latex(text: str) -> str:
     """A text in upright letters, in which nothing has a meaning."""
-    return rf"\text{{{''.join(map(_escaped, printable(text)))}}}"
+    return rf"\text{{{''.join(map(_escape, printable(text)))}}}"
 
 
 def number_latex(value: complex) -> str:
     """A number, as it was written."""
-    if isinstance(value, complex):
+    if isinstance(value, complex) and value.imag:
         return f"({value:g})".replace("j", "i")
+    value = complex(value).real
     mantissa, _, exponent = f"{value:g}".partition("e")
     if not exponent:
         return {"inf": r"\infty", "-inf": r"-\infty", "nan": r"\text{NaN}"}.get(mantissa, mantissa)
@@ -226,14 +270,14 @@ def number_latex(value: complex) -> str:
     return {"1": power, "-1": f"-{power}"}.get(mantissa, rf"{mantissa} \cdot {power}")
 
 
-def unescaped(latex: str) -> str:
+def unescape_latex(latex: str) -> str:
     """The text that was escaped."""
     for sign, written in _SPECIAL.items():
         latex = latex.replace(written, f"\\{sign}")
     return re.sub(r"\\(.)", r"\1", latex)
 
 
-def _raised(above: list[str]) -> str:
+def _exponent_text(above: list[str]) -> str:
     parts = [part for part in above if part]
     return f"^{{({', '.join(parts)})}}" if parts else ""
 
@@ -252,7 +296,7 @@ def _letter(word: str) -> str | None:
     return None
 
 
-def _escaped(character: str) -> str:
+def _escape(character: str) -> str:
     if character in "#$%&_{}":
         return f"\\{character}"
     return _SPECIAL.get(character, character)

@@ -27,8 +27,11 @@ from flowgraph.errors import FlowgraphError, RenderError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.markup import inline, text
 from flowgraph.printable import printable
+from flowgraph.rendering.derived_lines import derivative_latex
 from flowgraph.rendering.files import picture_of
+from flowgraph.rendering.formula_of_box import about
 from flowgraph.rendering.formulas import mathml, plain_formula
+from flowgraph.rendering.measure import text_width
 from flowgraph.rendering.palette import THEMES, adaptive, html_page
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.svg_text import draw_builtin
@@ -77,8 +80,13 @@ def box_graph(cls: type[Box], number: int = 0) -> Graph:
     try:
         box = cls(*map(_input, names, first.children), **first.settings)
     except FlowgraphError:  # it asks for the values of a child when it is built
-        box = cls(*map(_given, names, first.children), **first.settings)
+        box = cls(*map(_child_of, names, first.children), **first.settings)
     return Graph(box.named(_value_name(cls)))
+
+
+def derivative_of(cls: type[Box]) -> str:
+    """The derivative of a class by its first example, in LaTeX."""
+    return derivative_latex(box_graph(cls).outputs[0]) if cls.examples is not None else cls.derivative
 
 
 def box_svg(cls: type[Box]) -> str:
@@ -93,6 +101,15 @@ def box_svg(cls: type[Box]) -> str:
     picture = picture_of(graph, view="both" if Subject(graph).receivers else "forward")
     tiles = tuple(replace(tile, tooltip=tile.tooltip.partition("\n")[0]) for tile in picture.tiles)
     return adaptive(draw_builtin(replace(picture, tiles=tiles, caption=())))
+
+
+@contextlib.contextmanager
+def _drawing(cls: type[Box]) -> Iterator[None]:
+    """Where one box is drawn: what it raises says which box it is."""
+    try:
+        yield
+    except Exception as error:
+        raise RenderError(f"gallery: {cls.__name__} cannot be drawn: {type(error).__name__}: {error}") from error
 
 
 def gallery(path: str | os.PathLike[str]) -> Path:
@@ -112,8 +129,11 @@ def _write_page(target: Path) -> None:
             links = " ".join(f'<a href="#{name}">{name}</a>' for name, _ in topic.boxes)
             listed.append(f'<p><a href="#{_place(topic)}"><b>{_heading(topic.name)}</b></a> {links}</p>')
             head = f"<h3>{_heading(topic.name)}</h3><p>{text(topic.about)}</p>"
-            articles = "".join(_article(name, cls) for name, cls in topic.boxes)
-            sections.append(f'<section id="{_place(topic)}">{head}{articles}</section>')
+            sections.append(f'<section id="{_place(topic)}">{head}')
+            for name, cls in topic.boxes:
+                with _drawing(cls):
+                    sections.append(_article(name, cls))
+            sections.append("</section>")
         contents.append("".join(listed))
         chapters.append(f'<div class="family">{"".join(sections)}</div>')
     body = (
@@ -129,9 +149,9 @@ def _article(name: str, cls: type[Box]) -> str:
     graph = box_graph(cls)
     code = "".join(f"<code>{text(line)}</code>" for line in code_of(graph.outputs[0]))
     formulas = [f"<p>{_value_name(cls)} = {_formula(cls.formula)}</p>"] if cls.formula else []
-    formulas += [f"<p>derivative: {_formula(cls.derivative)}</p>"] if cls.derivative else []
+    formulas += [f"<p>derivative: {_formula(derivative)}</p>"] if (derivative := derivative_of(cls)) else []
     return (
-        f'<article id="{escape(name)}"><h4>{escape(name)}</h4><p>{text(_about(cls))}</p>'
+        f'<article id="{escape(name)}"><h4>{escape(name)}</h4><p>{text(about(cls))}</p>'
         f'<p class="code">{code}</p>{"".join(formulas)}{inline(box_svg(cls), name)}</article>'
     )
 
@@ -147,8 +167,7 @@ def _formula(latex: str) -> str:
 def _write_docs(target: Path) -> None:
     """The page, by folder and file, and its pictures in a folder of the page's name."""
     folder = target.with_suffix("")
-    make_folder(folder)
-    left = {old.stem for old in folder.glob("*.svg")}
+    svgs: dict[str, str] = {}
     anchors, contents, chapters = _Anchors(), [], []
     anchors.of("The boxes of flowgraph"), anchors.of("Contents")
     family = ""
@@ -160,16 +179,20 @@ def _write_docs(target: Path) -> None:
         links = [f"[{_heading(topic.name)}](#{anchors.of(_heading(topic.name))}):"]
         chapters.append(f"### {_heading(topic.name)}\n\n{topic.about}\n")
         for name, cls in topic.boxes:
-            replace_text(folder / f"{name}.svg", box_svg(cls))
-            left.discard(name)
             links.append(f"[{name}](#{anchors.of(name)})")
-            chapters.append(_entry(name, cls, folder.name))
+            with _drawing(cls):
+                svgs[name] = box_svg(cls)
+                chapters.append(_entry(name, cls, folder.name))
         contents.append(f"- {' '.join(links)}")
-    for name in left:
-        (folder / f"{name}.svg").unlink()
     listed = "\n".join(contents)
     start = f"# The boxes of flowgraph\n\n{_INTRODUCTION}\n{_MADE}\n\n## Contents\n{listed}\n"
+    make_folder(folder)  # nothing is written before every box is drawn
+    for name, svg in svgs.items():
+        replace_text(folder / f"{name}.svg", svg)
     replace_text(target, start + "\n" + "\n".join(chapters))
+    for old in folder.glob("*.svg"):
+        if old.stem not in svgs:
+            old.unlink()
 
 
 class _Anchors:
@@ -205,21 +228,18 @@ def _value_name(cls: type[Box]) -> str:
 
 def _entry(name: str, cls: type[Box], folder: str) -> str:
     code = "\n".join(code_of(box_graph(cls).outputs[0]))
-    entry = f"#### {name}\n\n{_about(cls)}\n\n```python\n{code}\n```\n\n![{name}]({folder}/{name}.svg)\n"
+    entry = f"#### {name}\n\n{about(cls)}\n\n```python\n{code}\n```\n\n![{name}]({folder}/{name}.svg)\n"
     if cls.formula:
         entry += f"\n${_value_name(cls)} = {_safe(cls.formula)}$\n"
-    if cls.derivative:
-        entry += f"\nderivative: ${_safe(cls.derivative)}$\n"
+    derivative = derivative_of(cls)
+    if derivative:
+        entry += f"\nderivative: ${_safe(derivative)}$\n"
     return entry
 
 
 def _safe(latex: str) -> str:
     """A formula that Markdown takes as it is."""
     return re.sub(r"<\s*", r"\\lt ", latex)
-
-
-def _about(cls: type[Box]) -> str:
-    return (cls.__doc__ or "").strip().partition("\n")[0]
 
 
 def _input(name: str, child: Box) -> Box:
@@ -229,7 +249,7 @@ def _input(name: str, child: Box) -> Box:
     return Input(name, shape=array.shape, dtype=array.dtype) if array.shape else Constant(array, name=name)
 
 
-def _given(name: str, child: Box) -> Box:
+def _child_of(name: str, child: Box) -> Box:
     return Input(name, shape=child) if isinstance(child, tuple) else Constant(np.asarray(child), name=name)
 
 
@@ -396,7 +416,7 @@ def _curve(label: str, cls: type[Box], xs: Array, build: Any, name: str) -> Curv
     finite = values[np.isfinite(values)]
     if not finite.size or np.ptp(finite) == 0:
         return None
-    return Curve(label, *_interrupted(xs, values, slopes, _kinks_inside(cls.kinks, xs)))
+    return Curve(label, *_interrupt_at_kinks(xs, values, slopes, _kinks_inside(cls.kinks, xs)))
 
 
 def _numbers(interval: Interval, kinks: Sequence[float]) -> Array:
@@ -413,7 +433,7 @@ def _kinks_inside(kinks: Sequence[float], xs: Array) -> list[float]:
     return [kink for kink in kinks if xs[0] < kink < xs[-1]]
 
 
-def _interrupted(
+def _interrupt_at_kinks(
     xs: Array, values: Array, slopes: Array | None, kinks: Sequence[float]
 ) -> tuple[Array, Array, Array | None]:
     """The samples with NaN at each kink and where the value is not finite, which interrupts the line."""
@@ -478,7 +498,7 @@ class _Frame:
 
     def __init__(self, curves: Sequence[Curve]) -> None:
         self.x = (min(float(curve.xs[0]) for curve in curves), max(float(curve.xs[-1]) for curve in curves))
-        self.y = _shown(curves)
+        self.y = _value_range(curves)
 
     def place(self, x: float, y: float) -> tuple[float, float]:
         """The point in pixels."""
@@ -493,17 +513,22 @@ class _Frame:
         x0, y0 = self.place(*zero)
         right, bottom = WIDTH - RIGHT, HEIGHT - FOOT
         parts = [f'<path d="M{LEFT} {y0:.1f}H{right}M{x0:.1f} {bottom}V{HEAD}" stroke="{line}" fill="none"/>']
-        parts += [_said(self.place(tick, 0)[0], bottom + 14, f"{tick:g}", muted, "middle") for tick in _ticks(*self.x)]
-        parts += [_said(LEFT - 5, self.place(0, tick)[1] + 4, f"{tick:g}", muted, "end") for tick in _ticks(*self.y)]
-        parts.append(_said((LEFT + right) / 2, HEIGHT - 5, name, THEMES["light"]["ink"], "middle"))
+        parts += [
+            _text_tag(self.place(tick, 0)[0], bottom + 14, number_text(tick), muted, "middle")
+            for tick in _ticks(*self.x)
+        ]
+        parts += [
+            _text_tag(LEFT - 3, self.place(0, tick)[1] + 4, number_text(tick), muted, "end") for tick in _ticks(*self.y)
+        ]
+        parts.append(_text_tag((LEFT + right) / 2, HEIGHT - 5, name, THEMES["light"]["ink"], "middle"))
         return "".join(parts)
 
 
-def _said(x: float, y: float, words: str, colour: str, anchor: str) -> str:
+def _text_tag(x: float, y: float, words: str, colour: str, anchor: str) -> str:
     return f'<text x="{x:.1f}" y="{y:.1f}" fill="{colour}" text-anchor="{anchor}">{text(words)}</text>'
 
 
-def _shown(curves: Sequence[Curve]) -> tuple[float, float]:
+def _value_range(curves: Sequence[Curve]) -> tuple[float, float]:
     """The range of values that the picture shows, 0 among them."""
     kept = [samples for curve in curves for samples in (curve.values, curve.slopes) if samples is not None]
     numbers = np.concatenate(kept)
@@ -542,16 +567,23 @@ def _line(frame: _Frame, xs: Array, ys: Array, colour: str, style: str) -> str:
     return f'<path d="{"".join(pieces)}" fill="none" stroke="{colour}"{style}/>'
 
 
+_SAMPLE = 23.0
+"""Pixels of the line before a word of the legend, and between both."""
+
+
 def _legend(curves: Sequence[Curve], name: str, value: str) -> str:
     """The meaning of the lines, in the head of the picture."""
-    parts, x = [], float(LEFT)
+    entries: list[tuple[str, str, str]] = []
     for curve, dash in zip(curves, DASHES, strict=False):
         style = f' stroke-dasharray="{dash}"' if dash else ""
         where = f", {curve.label}" if curve.label else ""
-        entries = [(f"{value}{where}", "value")] + [(f"d{value}/d{name}", "gradient")] * (curve.slopes is not None)
-        for words, role in entries:
-            colour = THEMES["light"][role]
-            parts.append(f'<path d="M{x:.0f} 13h18" stroke="{colour}" stroke-width="2"{style}/>')
-            parts.append(_said(x + 23, 17, words, THEMES["light"]["ink"], "start"))
-            x += 38 + 6.5 * len(words)
+        entries.append((f"{value}{where}", "value", style))
+        entries += [(f"d{value}/d{name}", "gradient", style)] * (curve.slopes is not None)
+    needed = sum(_SAMPLE + text_width(words, 12) for words, *_ in entries)
+    gap = min(15.0, max(0.0, (WIDTH - LEFT - needed) / len(entries)))
+    parts, x = [], float(LEFT)
+    for words, role, style in entries:
+        parts.append(f'<path d="M{x:.0f} 13h18" stroke="{THEMES["light"][role]}" stroke-width="2"{style}/>')
+        parts.append(_text_tag(x + _SAMPLE, 17, words, THEMES["light"]["ink"], "start"))
+        x += _SAMPLE + text_width(words, 12) + gap
     return "".join(parts)

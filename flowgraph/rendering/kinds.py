@@ -1,11 +1,11 @@
-"""The views of a graph; the kind of each box in a picture, the longest data path, what a gradient reaches."""
+"""The kind of each box in a picture, the longest data path, what a gradient reaches."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from graphlib import TopologicalSorter
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from flowgraph.box import Box, Constant
 from flowgraph.box.leaves import Input, Parameter, Random
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 Node: TypeAlias = int | tuple[str, int]
 """A box by its place, or a part of a scope as one."""
-
-View: TypeAlias = Literal["forward", "values", "gradients", "backward", "both"]
-"""What a picture shows: the boxes, their values, the gradients, the backward graph, or both graphs."""
 
 
 def kinds(graph: Graph) -> dict[Box, str]:
@@ -51,7 +48,7 @@ _AT_LENGTH = 200_000
 
 
 def drawn_scopes(boxes: Sequence[Box]) -> dict[Box, str]:
-    """The scope of each box; one that is left and entered again is drawn in parts, each like a scope: C, C@2.
+    """The scope of each box; one that is left and entered again is drawn in parts, each like a scope: C, C~2.
 
     As a whole it would read from itself through others, so that neither a frame nor a tile could stand for it. Inner
     scopes come first, so that an outer one is cut between them and never through one that can be whole.
@@ -62,7 +59,7 @@ def drawn_scopes(boxes: Sequence[Box]) -> dict[Box, str]:
     part: dict[tuple[Box, int], int] = {}
     for depth in range(deepest, 0, -1):
         of = {box: "/".join(parts[:depth]) for box, parts in paths.items() if len(parts) >= depth}
-        split = tangled(boxes, of)
+        split = tiles_on_cycles(boxes, of)
         coarse = _changes(boxes, node, of) if len(split) * len(boxes) > _AT_LENGTH else {}
         node |= {box: (path, 0) for box, path in of.items() if path not in split}
         cut: dict[str, list[Box]] = {}
@@ -80,14 +77,19 @@ def drawn_scopes(boxes: Sequence[Box]) -> dict[Box, str]:
             if len(parts) >= depth:
                 scopes.setdefault(f"{drawn[box]}/{parts[depth - 1]}" if depth > 1 else parts[0], []).append(box)
         for whole, inside in scopes.items():
-            free = (again for at in itertools.count(2) if (again := f"{whole}@{at}") not in scopes)
+            free = (again for at in itertools.count(2) if (again := f"{whole}~{at}") not in scopes)
             numbers = sorted({part.get((box, depth), 0) for box in inside})
             names = dict(zip(numbers, itertools.chain([whole], free), strict=False))
             drawn |= {box: names[part.get((box, depth), 0)] for box in inside}
     return drawn
 
 
-def tangled(boxes: Sequence[Box], of: Mapping[Box, str]) -> set[str]:
+def around(path: str) -> list[str]:
+    """A scope and those around it, outer ones first."""
+    return ["/".join(path.split("/")[: depth + 1]) for depth in range(path.count("/") + 1)] if path else []
+
+
+def tiles_on_cycles(boxes: Sequence[Box], of: Mapping[Box, str]) -> set[str]:
     """The names, of tiles for several boxes each, that are left on a cycle when each is drawn as one tile."""
     node: dict[Box, int | str] = {box: of.get(box, place) for place, box in enumerate(boxes)}
     ties = [(node[child], node[box]) for box in boxes for child in box.children]

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.debugging.zero import share_flat
-from flowgraph.errors import UsageError
 from flowgraph.plan.schedule import Buffer, Schedule
 from flowgraph.printable import printable
+from flowgraph.rendering.derived_lines import derivative_latex
 from flowgraph.rendering.formulas import plain_formula
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.operations import operation, setting_text
 from flowgraph.rendering.palette import heat_role, ink_on
 from flowgraph.rendering.picture import Row, Span, Strip
-from flowgraph.rendering.subject import Memory, Statistics, Subject, size_text, summary
-from flowgraph.rendering.wording import amount_text, dtype_text, gradient_name, number_text, shape_text, shortened
+from flowgraph.rendering.statistics import Statistics, size_text, summary
+from flowgraph.rendering.subject import Memory, Subject
+from flowgraph.rendering.wording import amount_text, dtype_text, gradient_name, number_text, shape_text, shorten_text
 
 NAMED = ("input", "target", "constant", "random", "backward", "regularizer")
 """Kinds that their tiles name, since no colour tells them from every other one whoever looks at it."""
@@ -41,7 +41,7 @@ def readable(rows: Iterable[Row], fill: str) -> tuple[Row, ...]:
 def title(subject: Subject, box: Box) -> str:
     """What a tile is called: its name, or the operation of a box without one."""
     if subject.is_named(box) or not box.children:
-        return shortened(printable(subject.local_name(box)))
+        return shorten_text(printable(subject.local_name(box)))
     return _does(subject, box)
 
 
@@ -53,7 +53,7 @@ def title_row(subject: Subject, box: Box) -> Row:
 
 def _does(subject: Subject, box: Box) -> str:
     child = box.children[0]
-    return shortened(operation(box, subject.local_name(child) if subject.is_named(child) else ""))
+    return shorten_text(operation(box, subject.local_name(child) if subject.is_named(child) else ""))
 
 
 def shape_row(subject: Subject, box: Box) -> Row:
@@ -126,7 +126,7 @@ def heat_of_statistics(statistics: Statistics | None, reference: float | None) -
         return "not computed"
     if not statistics.finite:
         return heat_role(math.nan)
-    if statistics.rms == 0:
+    if statistics.is_zero:
         return heat_role(-math.inf)
     return "not computed" if reference is None else heat_role(math.log10(statistics.rms / reference))
 
@@ -149,13 +149,13 @@ def parameter_row(subject: Subject, leaf: Box, local_name: str, badges: list[str
     readers = [box for box in subject.parents[leaf] if subject.kind[box] != "regularizer"]
     words += [f"shared by {len(readers)}"] if len(readers) > 1 and not subject.backward else []
     if subject.stepped:
-        return Row((Span(shortened(printable(local_name)), "ink", bold=True), Span("  ".join(words), "ink")), fill)
-    if subject.view == "gradients" and leaf in subject.receivers:
+        return Row((Span(shorten_text(printable(local_name)), "ink", bold=True), Span("  ".join(words), "ink")), fill)
+    if subject.look.fill == "heat" and leaf in subject.receivers:
         fill = heat_of(subject, leaf)
     statistics = subject.gradient(leaf)
-    if statistics is not None and subject.view != "forward":
-        words.append(f"∇ {size_text(statistics) if subject.view == 'gradients' else summary(statistics)}")
-    items = [Span(shortened(printable(local_name)), "ink", bold=True), Span("  ".join(words), "ink")]
+    if statistics is not None and subject.look.rows != "none":
+        words.append(f"∇ {size_text(statistics) if subject.look.rows == 'sizes' else summary(statistics)}")
+    items = [Span(shorten_text(printable(local_name)), "ink", bold=True), Span("  ".join(words), "ink")]
     items += [Span(badge, "line regularizer", size=9) for badge in badges]
     return Row(tuple(items), fill)
 
@@ -173,15 +173,15 @@ def tooltip(subject: Subject, box: Box) -> str:
     shapes = ", ".join(f"{shape_text(spec.shape, subject.sizes)} {dtype_text(spec.dtype)}" for spec in box.outputs)
     lines = [f"{subject.names[box]}: {declared.__name__}"]
     lines += [f"{name} = {setting_text(value)}" for name, value in box.setting_values().items()]
-    formulas = {"formula": declared.formula, "derivative": declared.derivative}
+    formulas = {"formula": declared.formula, "derivative": derivative_latex(box)}
     lines += [f"{name} {plain_formula(latex)}" for name, latex in formulas.items() if latex]
     lines += [f"shape {shapes}"]
     value, gradient = subject.value(box), subject.gradient(box)
     if value is not None:
-        lines.append(f"value {_described(value)}")
+        lines.append(f"value {_describe(value)}")
     if gradient is not None:
-        lines.append(f"gradient {_described(gradient)}")
-    elif subject.view != "forward" and box not in subject.receivers:
+        lines.append(f"gradient {_describe(gradient)}")
+    elif subject.look.rows != "none" and box not in subject.receivers:
         lines.append("no gradient needed")
     return "\n".join(printable(line) for line in [*lines, f"built at {box.built_at}"])
 
@@ -194,15 +194,14 @@ def _shape_or_value(subject: Subject, box: Box) -> str:
 
 
 def _strip(name: str, statistics: Statistics) -> list[Row]:
-    """A histogram around zero, with the numbers at its ends; none where there is nothing to spread."""
-    most = max(abs(statistics.low), abs(statistics.high))
-    if not statistics.finite or not most or statistics.absolute:
+    """A histogram between the smallest and the largest element; none where there is nothing to spread."""
+    if not statistics.histogram or statistics.is_zero:
         return []
-    ends = (Span(number_text(sign * most), "muted", size=9) for sign in (-1, 1))
-    return [Row((next(ends), Strip(tuple(f"{name} {level}" for level in statistics.histogram)), next(ends)))]
+    low, high = (Span(number_text(end), "muted", size=9) for end in (statistics.low, statistics.high))
+    return [Row((low, Strip(tuple(f"{name} {level}" for level in statistics.histogram)), high))]
 
 
-def _described(statistics: Statistics) -> str:
+def _describe(statistics: Statistics) -> str:
     if statistics.size == 1:
         return number_text(statistics.alone if statistics.absolute else statistics.mean)
     named = zip(
@@ -212,45 +211,6 @@ def _described(statistics: Statistics) -> str:
     )
     words = ", ".join(f"{name} {number_text(number)}" for name, number in named)
     return f"of |·|: {words}" if statistics.absolute else words
-
-
-def titles_of(network: Any) -> dict[str, str]:
-    """A title for the path of each module of a network, or those of a mapping; none for None.
-
-    A network is an object that lists its modules as those of PyTorch do, by `named_modules`.
-    """
-    if network is None:
-        return {}
-    if isinstance(network, Mapping):
-        return {str(path): str(title) for path, title in network.items()}
-    if not callable(getattr(network, "named_modules", None)):
-        raise UsageError(
-            f"render: found a {type(network).__name__} as titles=, needs a network that has named_modules(), as "
-            f"those of PyTorch have, or a dict of titles by the paths of scopes"
-        )
-    return {path.replace(".", "/"): _title(path, module) for path, module in network.named_modules()}
-
-
-def _title(path: str, module: Any) -> str:
-    kind = " ".join([type(module).__name__, *_sizes(module)])
-    return f"{path.rpartition('.')[2]} · {kind}" if path else kind
-
-
-def _sizes(module: Any) -> Iterable[str]:
-    """The sizes that a module of PyTorch was made with."""
-    kernel = getattr(module, "kernel_size", None)
-    if isinstance(kernel, tuple):
-        yield "×".join(map(str, kernel))
-    elif isinstance(kernel, int):
-        yield f"{kernel}×{kernel}"
-    for ends in (("in_features", "out_features"), ("in_channels", "out_channels"), ("input_size", "hidden_size")):
-        incoming, other = (getattr(module, end, None) for end in ends)
-        if isinstance(incoming, int) and isinstance(other, int):
-            yield f"{incoming}→{other}"
-    for name in ("num_features", "normalized_shape"):
-        size = getattr(module, name, None)
-        if isinstance(size, int | tuple):
-            yield "×".join(map(str, size)) if isinstance(size, tuple) else str(size)
 
 
 def memory_of(schedule: Schedule) -> Memory:

@@ -38,7 +38,7 @@ class Steps(NamedTuple):
         return [self.first + k * self.period for k in range(0, self.number, self.in_a_line)]
 
 
-def aligned(widths: list[float], gaps: list[float], steps: Sequence[int], height: float) -> Steps | None:
+def align_steps(widths: list[float], gaps: list[float], steps: Sequence[int], height: float) -> Steps | None:
     """How a level is folded into steps; widths and gaps of columns that stand under each other are made equal.
 
     `steps` are the columns with which equal steps begin; None where the level is not to be folded, or its steps do not
@@ -70,12 +70,12 @@ def _equal(sizes: Sequence[float], steps: Sequence[int], period: int) -> list[fl
     return equal
 
 
-_SCREEN = 2400.0
+SCREEN = 2400.0
 """Pixels that a screen shows such that 10 px letters can be read; a narrower level is never folded."""
 
 _LARGE_SCREEN = 3900.0
 """Pixels of a screen of 4K, which a frame fills that is folded: around it nothing can use the room beside its last
-line, and pictures of random graphs whose frames are folded from `_SCREEN` on are larger by a fifth.
+line, and pictures of random graphs whose frames are folded from `SCREEN` on are larger by a fifth.
 """
 
 _PAGE = 5.0
@@ -85,24 +85,53 @@ _LEEWAY = 0.3
 """Of the length of a line, by which it may be longer or shorter so that fewer links lead to the next."""
 
 
+class Folding(NamedTuple):
+    """How a level is broken into lines: after `wrap` columns, at the columns `breaks`, or where it exceeds `room`.
+
+    Without any of these a level is broken that is far wider than high, one that is `framed` later; with a `wrap` of 0
+    none is.
+    """
+
+    wrap: int | None = None
+    breaks: tuple[int, ...] = ()
+    room: float | None = None
+    framed: bool = False
+
+
 def lines_of(
-    edges: Sequence[tuple[float, float]], height: float, wrap: int | None, passing: Sequence[int], framed: bool = False
+    edges: Sequence[tuple[float, float]], height: float, folding: Folding, passing: Sequence[int]
 ) -> tuple[list[float], list[int]]:
     """Where the lines of a level start, and the line of each column; `passing` has the links that pass before each."""
+    wrap, framed = folding.wrap, folding.framed
+    if folding.breaks or folding.room is not None:
+        firsts = folding.breaks or _line_starts(edges, folding.room or math.inf)
+        starts = [0.0, *(edges[column][0] for column in firsts)]
+        return starts, [bisect_right(firsts, column) for column in range(len(edges))]
     if wrap:
         return [left for left, _ in edges[::wrap]], [column // wrap for column in range(len(edges))]
     total, count = edges[-1][1] if edges else 0.0, 1
     if wrap is None and not (framed and total < _LARGE_SCREEN):
         if _too_wide(total, height):
             count = max(2, round(math.sqrt(total / (2.5 * (height + 60)))))
-        elif total > _SCREEN and total > _PAGE * height:
+        elif total > SCREEN and total > _PAGE * height:
             count = max(2, round(math.sqrt(total / (height + 60))))
     return _break_where_few_pass(edges, count, passing)
 
 
+def _line_starts(edges: Sequence[tuple[float, float]], room: float) -> tuple[int, ...]:
+    """The columns with which lines begin that are as full as they can be."""
+    firsts: list[int] = []
+    start = edges[0][0] if edges else 0.0
+    for column, (left, right) in enumerate(edges):
+        if right - start > room and left > start:
+            firsts.append(column)
+            start = left
+    return tuple(firsts)
+
+
 def _too_wide(width: float, height: float) -> bool:
     """Whether a level does not fit a screen and is flat, or would give a picture flatter than 1:12 with its caption."""
-    return (width > _SCREEN and width > 10 * height) or width + 36 > 11.5 * (height + 92)
+    return (width > SCREEN and width > 10 * height) or width + 36 > 11.5 * (height + 92)
 
 
 def _break_where_few_pass(
@@ -205,6 +234,7 @@ def _place_column(column: list[Member], beside: Sequence[tuple[Neighbours, Neigh
         return
     order = sorted(range(len(column)), key=lambda i: (wanted[i], i))
     _untangle(order, heights)
+    _count_up(column, order)
     fixed = next((place for place, i in enumerate(order) if column[i].pinned), None)
     if fixed is None:
         _settle([column[i] for i in order], [wanted[i] for i in order], -math.inf, math.inf)
@@ -232,6 +262,19 @@ def _untangle(order: list[int], heights: Sequence[Sequence[Sequence[float]]]) ->
                 swapped = True
         if not swapped:
             return
+
+
+def _count_up(column: Sequence[Member], order: list[int]) -> None:
+    """Put those that are counted into their order, at the places that they have together."""
+    series: dict[str, list[int]] = {}
+    for at, i in enumerate(order):
+        place = column[i].place
+        if place is not None:
+            series.setdefault(place[0], []).append(at)
+    for places in series.values():
+        counted = sorted((order[at] for at in places), key=lambda i: column[i].place or ("", 0))
+        for at, i in zip(places, counted, strict=True):
+            order[at] = i
 
 
 def _settle(members: Sequence[Member], wanted: Sequence[float], least: float, most: float) -> None:
@@ -366,10 +409,10 @@ class Arrangement:
 
 
 def arrange(
-    members: list[Member], ties: Sequence[Tie], wrap: int | None = None, steps: Sequence[int] = (),
-    inset: tuple[float, float] = (0.0, 0.0), framed: bool = False,
+    members: list[Member], ties: Sequence[Tie], folding: Folding | None = None, steps: Sequence[int] = (),
+    inset: tuple[float, float] = (0.0, 0.0), breaks: Sequence[int] = (),
 ) -> Arrangement:  # fmt: skip
-    """Positions for members of an acyclic level; `wrap` as in `compose`, `steps` begin groups to be aligned.
+    """Positions for members of an acyclic level; `steps` begin groups to be aligned, with `breaks` lines begin.
 
     An edge runs at one height within a column, where nothing else stands, and bends between columns, where nothing
     stands at all: so none can pass behind a member.
@@ -380,9 +423,10 @@ def arrange(
     assign_heights(every, list(pieces_of(ties, routes)))
     arrangement = Arrangement(members, routes, inset=inset)
     widths, gaps = _column_sizes(arrangement, every, ties)
-    arrangement.steps = aligned(widths, gaps, [members[step].column for step in steps], _height(every))
+    arrangement.steps = align_steps(widths, gaps, [members[step].column for step in steps], _height(every))
     _assign_widths(arrangement, every, widths, gaps)
-    _fold(arrangement, every, ties, wrap, framed)
+    columns = sorted({members[number].column for number in breaks} - {0})
+    _fold(arrangement, every, ties, (folding or Folding())._replace(breaks=tuple(columns)))
     return arrangement
 
 
@@ -418,8 +462,8 @@ def _assign_widths(arrangement: Arrangement, every: list[Member], widths: list[f
         member.x = (sum(arrangement.edges[member.column]) - member.width) / 2
 
 
-def _fold(arrangement: Arrangement, every: list[Member], ties: Sequence[Tie], wrap: int | None, framed: bool) -> None:
-    """Break a level of more columns than `wrap`, or one that is far wider than high, into lines.
+def _fold(arrangement: Arrangement, every: list[Member], ties: Sequence[Tie], folding: Folding) -> None:
+    """Break a level into lines.
 
     Lines that begin with steps are indented by what stands before the first.
     """
@@ -429,7 +473,7 @@ def _fold(arrangement: Arrangement, every: list[Member], ties: Sequence[Tie], wr
         starts = [0.0, *(edges[step][0] - edges[steps[0]][0] for step in steps[1:])]
         arrangement.line_of = [max(0, bisect_right(steps, column) - 1) for column in range(len(edges))]
     else:
-        starts, arrangement.line_of = lines_of(edges, _height(every), wrap, _passing(arrangement), framed)
+        starts, arrangement.line_of = lines_of(edges, _height(every), folding, _passing(arrangement))
     _centre(every)
     ups, downs = [0.0] * len(starts), [0.0] * len(starts)
     for member in every:
@@ -505,13 +549,14 @@ class Place:
 
 @dataclass
 class Layout:
-    """The positions of all tiles; a route is a list of points."""
+    """The positions of all tiles; a route is a list of points, a title its left end."""
 
     width: float = 0.0
     height: float = 0.0
     folded: bool = False
     tiles: dict[str, Place] = field(default_factory=dict)
     frames: dict[str, Place] = field(default_factory=dict)
+    titles: dict[str, float] = field(default_factory=dict)
     routes: list[tuple[Link, list[Point]]] = field(default_factory=list)
 
 

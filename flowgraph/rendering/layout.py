@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 from flowgraph.rendering.columns import GAP, Member, Tie, wire
-from flowgraph.rendering.layering import Layout, Place, Placed, arrange
+from flowgraph.rendering.layering import Folding, Layout, Place, Placed, arrange
 from flowgraph.rendering.measure import text_width, tile_size
 from flowgraph.rendering.nesting import FRAME, PORTS, InlineLeaves, Level, Nesting, frame_of, nest
 from flowgraph.rendering.picture import Picture, Tile
@@ -15,8 +18,17 @@ MARGIN = 10.0
 TITLE = 20.0
 """For the title of a frame."""
 
+TITLE_INSET = 10.0
+"""Between the border of a frame and its title."""
+
+TITLE_CLEAR = 6.0
+"""Between the title of a frame that flows down and a wire that enters it."""
+
 STACK = 5.0
 """How far the tile of a module stands out behind itself, to the right and above."""
+
+BESIDE = 22.0
+"""Pixels of the arrow of a loop beside a tile that flows down, up to what it carries."""
 
 LOOP = 31.0
 """For the arrow that leads from the end of a tile to its beginning, and what it carries."""
@@ -46,6 +58,7 @@ class Placer:
         self.inset = (ARROW_ROOM * bool(flows & {"bprop", "both"}), ARROW_ROOM * bool(flows & {"fprop", "both"}))
         self.placed: dict[str, Placed] = {}
         self.hints: dict[tuple[str, str], float] = {}
+        self.titles: dict[str, float] = {}
         self.result = Layout()
 
     def layout(self) -> Layout:
@@ -113,8 +126,20 @@ class Placer:
             below = self._below(tail, source, "out"), self._below(head, source, "in")
             ties.append(Tie(index[tail], index[head], any(link.spine for link in links), *below, source))
         steps = [index[name] for name in self.picture.steps if name in index]
-        arrangement = arrange(list(members.values()), ties, self.picture.wrap, steps, self.inset, bool(level.path))
+        breaks = [index[name] for name in self.picture.breaks if name in index]
+        folding = Folding(self.picture.wrap, room=self._room(level.path), framed=bool(level.path))
+        arrangement = arrange(list(members.values()), ties, folding, steps, self.inset, breaks)
         return Placed(level, arrangement, members, ties)
+
+    def _room(self, path: str) -> float | None:
+        """How wide a level may be: less in each frame than around it."""
+        room = self.picture.room
+        if room is None:
+            return None
+        while path:
+            room -= 2 * MARGIN + (TITLE if self.turned else 0.0)
+            path = self.nesting.parent[path]
+        return room
 
     def _port(self, path: str, name: str, spine: bool) -> Member:
         return wire(pinned=spine, side=name.split()[0], hint=None if spine else self.hints.get((path, name)))
@@ -143,7 +168,11 @@ class Placer:
             lead, above = (TITLE, 0.0) if self.turned else (0.0, TITLE)
             pinned = any(member.pinned for member in members.values())
             width = max(inside.width + lead, 0.0 if self.turned else self.title_width(path)) + 2 * MARGIN
-            return Member(width, inside.up + MARGIN + above, inside.down + MARGIN, pinned)
+            up, down = inside.up + MARGIN + above, inside.down + MARGIN
+            if self.turned:
+                wires = sorted(member.y for member in members.values() if member.side == "in")
+                up, down, self.titles[path] = title_room(wires, up, down, self.title_width(path))
+            return Member(width, up, down, pinned, place=counted_place(path))
         width, height = self.sizes[name]
         up = down = height / 2
         above, below = loop_room(self.tiles[name], self.turned)
@@ -152,7 +181,7 @@ class Placer:
         width = max([width, *(self.sizes[leaf][0] for leaf in inline_leaves.all)])
         up += self.sizes[inline_leaves.above][1] + self.gap if inline_leaves.above else 0
         down += self.sizes[inline_leaves.below][1] + self.gap if inline_leaves.below else 0
-        return Member(width, up, down, name in self.spine)
+        return Member(width, up, down, name in self.spine, place=counted_place(name.removesuffix("@")))
 
     def _settle(self, placed: Placed) -> None:
         """Turn relative places into places in the picture; outer levels come first."""
@@ -163,6 +192,7 @@ class Placer:
                 path = frame_of(name)
                 self.placed[path].origin = (left + MARGIN + (TITLE if self.turned else 0.0), anchor)
                 self.result.frames[path] = Place(left, anchor - member.up, member.width, member.up + member.down)
+                self.result.titles[path] = anchor + self.titles[path] if self.turned else left + TITLE_INSET
             elif not name.startswith(PORTS):
                 self._seat(name, left + member.width / 2, anchor)
 
@@ -184,11 +214,37 @@ class Placer:
         result.routes = [(link, [(y, x) for x, y in points]) for link, points in result.routes]
 
 
+def title_room(wires: Sequence[float], up: float, down: float, width: float) -> tuple[float, float, float]:
+    """How far a frame that flows down reaches to both sides of its anchor, and where its title of a width begins.
+
+    The title stands between the wires that enter there. Where it has no room, the frame is wider on the side where less
+    is missing.
+    """
+    starts = [TITLE_INSET - up, *(wire + TITLE_CLEAR for wire in wires)]
+    ends = [*(wire - TITLE_CLEAR for wire in wires), down - TITLE_CLEAR]
+    missing = [width - (end - start) for start, end in zip(starts, ends, strict=True)]
+    fitting = next((start for start, lacks in zip(starts, missing, strict=True) if lacks <= 0), None)
+    if fitting is not None:
+        return up, down, fitting
+    if missing[0] < missing[-1]:
+        return up + missing[0], down, starts[0] - missing[0]
+    return up, down + missing[-1], starts[-1]
+
+
+_COUNTED = re.compile(r"(.*?)(\d+)")
+
+
+def counted_place(path: str) -> tuple[str, int] | None:
+    """The name and the number of a module that is one of several: "experts/" and 2 of "experts/2"."""
+    match = _COUNTED.fullmatch(path)
+    return None if match is None else (match[1], int(match[2]))
+
+
 def loop_room(tile: Tile, turned: bool) -> tuple[float, float]:
     """What the arrow of a loop needs above and below a tile that flows to the right, or down, where it is turned."""
     if not tile.carried:
         return 0.0, 0.0
-    return (0.0, LOOP + text_width(tile.carried, 10)) if turned else (LOOP, 0.0)
+    return (0.0, BESIDE + text_width(tile.carried, 10)) if turned else (LOOP, 0.0)
 
 
 def turns(picture: Picture) -> frozenset[tuple[str, str]]:

@@ -13,9 +13,9 @@ from flowgraph.box import Box
 from flowgraph.box.attached import attached_to
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Grads, Run
-from flowgraph.markup import folded, inline, text
+from flowgraph.markup import fold_text, inline, text
 from flowgraph.plan import Plan
-from flowgraph.rendering.kinds import View
+from flowgraph.rendering.views import View
 
 MOST_LINES = 300
 """Lines of the code of a plan that a notebook shows, folded away."""
@@ -49,7 +49,9 @@ class DrawnGraph:
             `direction` ("right" or "down"), `detail` ("auto", "boxes" or "rows": parameters as tiles or inside the
             boxes that read them), `collapse` (scopes drawn as one tile: "auto", True, False or names), `wrap` (columns
             before the picture continues below; 0 never), `stubs` (repeat a distant child beside its reader), `theme`
-            ("auto", "light", "dark" or "print"), `engine` and `timeout` (seconds) of the layout program.
+            ("auto", "light", "dark" or "print"), `engine` and `timeout` (seconds) of the layout program. What the
+            picture is to fit with letters that can be read: `inches` (a width, or width and height), `page` ("a4",
+            "letter", or "a4 landscape"), or `slide` ("16:9", "4:3", or width and height in pixels).
 
         Returns
         -------
@@ -59,7 +61,7 @@ class DrawnGraph:
         Raises
         ------
         UsageError
-            If the suffix is no format, or a setting has none of its values.
+            If the suffix is no format, a setting has none of its values, or the picture cannot fit.
         """
         from flowgraph.rendering.entry import render
 
@@ -80,7 +82,7 @@ class DrawnGraph:
         grads : Grads, optional
             The backward pass.
         **settings
-            Those of `render` but `view`, `engine` and `timeout`.
+            Those of `render` but `view`, `engine`, `timeout`, `inches`, `page` and `slide`.
 
         Returns
         -------
@@ -145,7 +147,7 @@ class DrawnGraph:
         ax : matplotlib.axes.Axes, optional
             Where to draw; without it, a new figure of pyplot.
         **settings
-            Those of `render` but `engine`, `timeout` and `inches`.
+            Those of `render` but `engine`, `timeout`, `inches`, `page` and `slide`.
 
         Returns
         -------
@@ -288,7 +290,7 @@ class DrawnPlan:
         code = "\n".join(text(line) for line in [*lines[:MOST_LINES], *more])
         drawn = notebook_svg(self.graph)
         picture = "" if drawn is None else inline(drawn)
-        return f"<div>{head}{folded('its code', f'<pre>{code}</pre>')}{picture}</div>"
+        return f"<div>{head}{fold_text('its code', f'<pre>{code}</pre>')}{picture}</div>"
 
     def render(self: Any, path: str | os.PathLike[str], **settings: Any) -> Any:
         """Draw the optimised graph of the function that ran last, with its buffers and in-place operations.

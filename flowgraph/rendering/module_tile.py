@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -13,12 +13,14 @@ from flowgraph.boxes.indexing.index import Index
 from flowgraph.printable import printable
 from flowgraph.rendering.kinds import is_number
 from flowgraph.rendering.labels import heat_of_statistics, readable
-from flowgraph.rendering.modules import Module, of_first_call
+from flowgraph.rendering.modules import Module
 from flowgraph.rendering.operations import index_text
 from flowgraph.rendering.palette import LEVELS
 from flowgraph.rendering.picture import Row, Span, Strip, Tile
-from flowgraph.rendering.subject import Statistics, Subject
-from flowgraph.rendering.wording import number_text, shape_text, shortened
+from flowgraph.rendering.statistics import Statistics, zero_text
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.titles import Titles, kind_of, parameters_text
+from flowgraph.rendering.wording import number_text, shape_text, shorten_text
 
 _CELLS = 24
 """Of a strip: as wide as the words above it; of more stages than that, neighbours share a cell, and the worst wins."""
@@ -45,29 +47,29 @@ class Range:
         """A line for NaN, one for zeros, the range of all else, and the strip."""
         if not self.every:
             return []
-        lines = [self._counted(name, lambda s: not s.finite), self._counted(name, lambda s: s.rms == 0)]
+        lines = [self._count_stages(name, lambda s: not s.finite), self._count_stages(name, lambda s: s.is_zero)]
         rows = [Row((Span(line, ink, bold=True),)) for line in lines if line]
         rows += [Row((Span(f"{name}{spread}", ink),))] if spread else []
         first, last = self.ends
         strip = (Span(first, "muted", size=9), Strip(self.cells), Span(last, "muted", size=9))
         return [*rows, Row(strip, "paper")] if len(self.cells) > 1 else rows
 
-    def _counted(self, name: str, bad: Callable[[Statistics], bool]) -> str:
+    def _count_stages(self, name: str, bad: Callable[[Statistics], bool]) -> str:
         """In how many stages something is bad, and how."""
         worst = next((statistics for statistics in self.every if bad(statistics)), None)
         if worst is None:
             return ""
         count = sum(any(map(bad, stage)) for stage in self.stages)
-        what = "exactly 0" if worst.finite else number_text(worst.rms)
+        what = zero_text(worst) if worst.finite else number_text(worst.rms)
         return f"{name}{what} in {count} of {len(self.stages)}"
 
 
 def gradient_range(subject: Subject, module: Module) -> Range:
     """The gradients of all boxes of a module, parameters included."""
     parts = [[b for b in stage if b in subject.receivers] for stage in _stages(module)]
-    stages = [_known(stage, subject.gradient) for stage in parts if stage]
+    stages = [_known_statistics(stage, subject.gradient) for stage in parts if stage]
     reference = subject.reference
-    cells = [_worst_heat(group, reference) for group in _grouped(stages)]
+    cells = [_worst_heat(group, reference) for group in _group_by_cell(stages)]
     everything = [statistics for stage in stages for statistics in stage]
     return Range(stages, tuple(cells), _worst_heat(everything, reference), _ends(module))
 
@@ -75,17 +77,17 @@ def gradient_range(subject: Subject, module: Module) -> Range:
 def value_range(subject: Subject, module: Module) -> Range:
     """The values of the boxes that a module computes."""
     parts = [[b for b in stage if b.children and b.outputs[0].dtype.kind == "f"] for stage in _stages(module)]
-    stages = [_known(stage, subject.value) for stage in parts if stage]
+    stages = [_known_statistics(stage, subject.value) for stage in parts if stage]
     sizes = [math.log10(known.rms) for stage in stages for known in stage if known.finite and known.rms > 0]
     top = max(sizes, default=0.0)
     bottom = min(min(sizes, default=0.0), top - _DECADES)
-    cells = [_level(group, bottom, top) for group in _grouped(stages)]
+    cells = [_level(group, bottom, top) for group in _group_by_cell(stages)]
     return Range(stages, tuple(cells), "", _ends(module))
 
 
 def rms_text(known: Range) -> str:
     """The smallest and the largest root mean square that is neither 0 nor NaN."""
-    return _span([statistics.rms for statistics in known.every if statistics.finite and statistics.rms > 0], "rms ")
+    return _span([statistics.rms for statistics in known.every if statistics.finite and not statistics.is_zero], "rms ")
 
 
 def extremes_text(known: Range) -> str:
@@ -116,11 +118,11 @@ def _ends(module: Module) -> tuple[str, str]:
     return (numbers[0], numbers[1]) if all(numbers) else ("first", "last")
 
 
-def _known(boxes: Sequence[Box], statistics: Callable[[Box], Statistics | None]) -> list[Statistics]:
+def _known_statistics(boxes: Sequence[Box], statistics: Callable[[Box], Statistics | None]) -> list[Statistics]:
     return [known for known in map(statistics, boxes) if known is not None]
 
 
-def _grouped(stages: Sequence[list[Statistics]]) -> list[list[Statistics]]:
+def _group_by_cell(stages: Sequence[list[Statistics]]) -> list[list[Statistics]]:
     """The statistics of each cell."""
     count = min(_CELLS, len(stages))
     ends = [round(i * len(stages) / count) for i in range(count + 1)] if count else []
@@ -135,7 +137,7 @@ def _worst_heat(group: Sequence[Statistics], reference: float | None) -> str:
     def severity(statistics: Statistics) -> tuple[int, float]:
         if not statistics.finite:
             return 2, 0.0
-        if statistics.rms == 0:
+        if statistics.is_zero:
             return 1, 0.0
         return 0, abs(math.log10(statistics.rms / (reference or 1.0)))
 
@@ -156,43 +158,49 @@ def _level(group: Sequence[Statistics], bottom: float, top: float) -> str:
 _MOST = 4
 """Operations that are named on the tile; the tooltip has all boxes."""
 
+_MOST_KINDS = 3
+"""Kinds of modules that are named on the tile of one that holds them."""
+
 _LONGEST = 48
 """Characters in which a tile says what each step reads; it says nothing that takes more."""
 
 _SUBSCRIPTS = "₀₁₂₃₄₅₆₇₈₉"
 
 
-def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, str] | None = None) -> Tile:
+def module_tile(subject: Subject, module: Module, id: str, titles: Titles) -> Tile:
     """A module as one tile, filled by the worst gradient of all its boxes in the view of gradients.
 
     `titles` say what modules are, by their paths: "0 · Linear 16→32" in place of the path and its operations.
     """
     results = _results(subject, module)
-    receives = subject.view not in ("forward", "values") or subject.grads is not None
+    receives = subject.look.links != "fprop" or subject.grads is not None
     gradients = gradient_range(subject, module) if receives else None
     kinds = {"output" if box in subject.marked else subject.kind[box] for box in results}
     kind = next((kind for kind in ("output", "loss") if kind in kinds), "box")
-    fill = gradients.worst if gradients and gradients.stages and subject.view == "gradients" else f"fill {kind}"
-    known = (titles or {}).get(module.title, "") or (titles or {}).get(of_first_call(module.title), "")
-    title = [Span(shortened(known or module.title), "ink", bold=True, size=12)]
+    fill = gradients.worst if gradients and gradients.stages and subject.look.fill == "heat" else f"fill {kind}"
+    known = titles.of_module(module.path)
+    name = titles.of_run(module.paths).removeprefix(f"{module.frame}/")  # the frame around it says the rest
+    title = [Span(shorten_text(name), "ink", bold=True, size=12)]
     if len(module.paths) > 1:
         title.append(Span(f"×{len(module.paths)}", "gradient", bold=True, size=12))
     shapes = ", ".join(_shapes(subject, box) for box in results) if len(results) <= _MOST else f"{len(results)} results"
-    rows = [Row(tuple(title)), *([] if known else [Row((Span(_operations(module)),))])]
+    inside = _kinds_inside(subject, module, titles) if known or module.within is not None else _operations(module)
+    rows = [Row(tuple(title)), *([Row((Span(inside),), inside=True)] if inside else [])]
     element = _element(subject, module) if module.elements else ""
-    rows += [Row((Span(f"each step reads {element}"),))] if element and len(element) <= _LONGEST else []
-    rows += [Row((Span(f"each step gives {_called(subject, module.given)}"),))] if module.given else []
+    each = "each step" if module.carried or len(module.paths) == 1 else "each"
+    rows += [Row((Span(f"{each} reads {element}"),))] if element and len(element) <= _LONGEST else []
+    rows += [Row((Span(f"{each} gives {_call_values(subject, module.given)}"),))] if module.given else []
     rows.append(Row((Span(f"→ {shapes}"),)))
-    if subject.view == "values":
+    if subject.look.rows == "values":
         values = value_range(subject, module)
         rows += values.rows("", extremes_text(values), "muted")
     if subject.stepped:
         rows += [Row((Span("", role),), since=role) for role in ("value", "gradient")]
-    elif gradients and subject.view != "forward":
+    elif gradients and subject.look.rows != "none":
         rows += gradients.rows("∇ ", rms_text(gradients), "gradient")
-        if subject.view == "gradients" and gradients.stages and not gradients.every:
+        if subject.look.rows == "sizes" and gradients.stages and not gradients.every:
             rows.append(Row((Span("∇ not computed", "ink"),)))
-    rows += _parameters(subject, module)
+    rows += _parameters(subject, module, titles.unread_in(module.paths))
     return Tile(
         id=id,
         kind=kind,
@@ -203,8 +211,8 @@ def module_tile(subject: Subject, module: Module, id: str, titles: Mapping[str, 
         width=3.0 if kind == "loss" else 1.4,
         square=True,
         stacked=len(module.paths) > 1 or not known,
-        carried=_called(subject, module.carried),
-        frame=module.paths[0].rpartition("/")[0],
+        carried=_call_values(subject, module.carried),
+        frame=module.frame,
     )
 
 
@@ -215,26 +223,36 @@ def _results(subject: Subject, module: Module) -> list[Box]:
     return list(dict.fromkeys([*(box for box in subject.graph.outputs if box in computed), *read]))
 
 
-def _parameters(subject: Subject, module: Module) -> list[Row]:
-    """How many parameters a module reads, and of those that others hold, how many several steps, or others, read."""
+def _parameters(subject: Subject, module: Module, unread: int) -> list[Row]:
+    """How many parameters a module has or reads, and of these how many several steps, or others, read.
+
+    A regularizer and the backward pass are no others.
+    """
     inside = set(module.boxes)
-    read = {child for box in module.boxes for child in box.children if subject.kind[child] == "parameter"}
-    count = sum(box.value.size for box in read | inside if subject.kind[box] == "parameter")
+    read = {child for box in module.boxes for child in box.children} | inside
+    parameters = {box for box in read if subject.kind[box] == "parameter"}
+    count = sum(box.value.size for box in parameters)
     step = {box: number for number, boxes in enumerate(module.stages) for box in boxes}
     readers = {
-        box: {step.get(one, 0) if one in inside else -1 for one in subject.parents[box]} for box in read - inside
+        box: {
+            step.get(reader, 0) if reader in inside else -1
+            for reader in subject.parents[box]
+            if subject.kind[reader] not in ("regularizer", "backward")
+        }
+        for box in parameters
     }
     shared = sum(box.value.size for box, steps in readers.items() if -1 in steps or len(steps) > 1)
-    words = f"{count:,} parameters" + (f", {shared:,} shared" if 0 < shared < count else ", shared" if shared else "")
+    words = parameters_text(count, unread)
+    words += f", {shared:,} shared" if 0 < shared < count else ", shared" if shared else ""
     if shared == count and len(module.stages) > 1 and all(len(steps - {-1}) == 1 for steps in readers.values()):
         words = f"{len(module.stages)} × {count // len(module.stages):,} parameters, shared"
-    return [Row((Span(words, "ink"),), "fill parameter")] if count else []
+    return [Row((Span(words, "ink"),), "fill parameter")] if count + unread else []
 
 
-def _called(subject: Subject, boxes: Sequence[Box]) -> str:
+def _call_values(subject: Subject, boxes: Sequence[Box]) -> str:
     """What the steps of a loop hand on: names of variables without their numbers, shapes of what has no name."""
     words = [
-        shortened(subject.local_name(box).rstrip(_SUBSCRIPTS)) if subject.is_named(box) else _shapes(subject, box)
+        shorten_text(subject.local_name(box).rstrip(_SUBSCRIPTS)) if subject.is_named(box) else _shapes(subject, box)
         for box in boxes
     ]
     return ", ".join(dict.fromkeys(words) if len(words) > _MOST else words)
@@ -246,7 +264,7 @@ def _shapes(subject: Subject, box: Box) -> str:
 
 def _element(subject: Subject, module: Module) -> str:
     """What each step takes of a value that all read, x[:, t]; "" where a few words do not say which of its elements."""
-    steps = [_read(module, stage) for stage in module.stages]
+    steps = [_read_elements(module, stage) for stage in module.stages]
     columns = set(zip(*steps, strict=False))
     leaves = {leaf for column in columns for leaf, *_ in column}
     if len(columns) != 1 or len(leaves) != 1 or len(set(map(len, steps))) != 1:
@@ -257,11 +275,11 @@ def _element(subject: Subject, module: Module) -> str:
         words.append("t" if len(set(parts)) > 1 else str(parts[0]).replace("-", "−"))
     if len(turns) > 1 or "·" in words or not all(isinstance(part, int) for parts in turns for part in parts):
         return ""
-    said = f"{shortened(subject.local_name(leaves.pop()))}[{', '.join(words)}]"
+    said = f"{shorten_text(subject.local_name(leaves.pop()))}[{', '.join(words)}]"
     return said + "".join(map(_turns, turns))
 
 
-def _read(module: Module, stage: Sequence[Box]) -> list[tuple[Any, ...]]:
+def _read_elements(module: Module, stage: Sequence[Box]) -> list[tuple[Any, ...]]:
     """The leaves of which a step takes elements, each with its index."""
     elements, own = set(module.elements), set(stage)
     taken = [*(box for box in stage if isinstance(box, Index)), *(child for box in stage for child in box.children)]
@@ -294,7 +312,21 @@ def _operations(module: Module) -> str:
     return printable(" · ".join(shown) + (" · …" if more else ""))
 
 
+def _kinds_inside(subject: Subject, module: Module, titles: Titles) -> str:
+    """The kinds of the modules that a closed one holds, in order; of a row, those of a step and its operations."""
+    path = module.paths[0]
+    found = [kind_of(title).partition(" ")[0] for title in titles.modules_in(path)]
+    if module.within is not None:
+        outside = [box for box in module.tail if not f"{subject.scope[box]}/".startswith(f"{module.paths[-1]}/")]
+        own = [] if found else [kind_of(titles.of_module(path)).partition(" ")[0]]
+        for box in outside:
+            own.append(kind_of(titles.of_module(subject.scope[box])).partition(" ")[0] or printable(type(box).symbol))
+        found = [*list(dict.fromkeys(found))[: _MOST_KINDS - 1], *own]
+    kinds = list(dict.fromkeys(kind for kind in found if kind))
+    return " · ".join(kinds[:_MOST_KINDS]) + (" · …" if len(kinds) > _MOST_KINDS else "")
+
+
 def _tooltip(subject: Subject, module: Module) -> str:
     names = [printable(subject.names[box]) for box in module.boxes]
     listed = ", ".join(names[:12]) + (f", … {len(names) - 12} more" if len(names) > 12 else "")
-    return f"{module.title}: {len(names)} boxes\n{listed}\nbuilt at {module.tail[-1].built_at}"
+    return f"{module.path}: {len(names)} boxes\n{listed}\nbuilt at {module.tail[-1].built_at}"

@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 
 from flowgraph.box import Box, Constant
+from flowgraph.boxes.elementwise.arithmetic import Add, Multiply
 from flowgraph.boxes.indexing.index import Index
 from flowgraph.errors import UsageError
 from flowgraph.rendering.columns import Member, Tie, assign_columns
-from flowgraph.rendering.kinds import scope_path, tangled
+from flowgraph.rendering.kinds import around, scope_path, tiles_on_cycles
 from flowgraph.rendering.picture import Picture, Span, Tile
 from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.titles import Titles, of_first_call, run_path
 
 LONGEST = 8
 """Columns that a link may pass; dot slows down, and readers lose the thread, on longer ones."""
@@ -47,12 +49,12 @@ def _told_apart(picture: Picture, named: Set[str]) -> dict[str, Tile]:
     titles = Counter(tile.title for tile in picture.tiles)
     numbers = itertools.count(1)
     return {
-        tile.id: _numbered(tile, next(numbers)) if tile.id in named and titles[tile.title] > 1 else tile
+        tile.id: _number_tile(tile, next(numbers)) if tile.id in named and titles[tile.title] > 1 else tile
         for tile in picture.tiles
     }
 
 
-def _numbered(tile: Tile, number: int) -> Tile:
+def _number_tile(tile: Tile, number: int) -> Tile:
     first, *more = tile.rows[0].items
     assert isinstance(first, Span)
     title = replace(tile.rows[0], items=(replace(first, text=f"{first.text} #{number}"), *more))
@@ -220,6 +222,9 @@ class Run:
     given: tuple[Box, ...] = ()
 
 
+_COMMUTE = (Add, Multiply)
+
+
 class _Steps:
     """The modules of a subject in order, as steps; leaves are no part of them."""
 
@@ -227,18 +232,26 @@ class _Steps:
         self.subject = subject
         self.modules = [[box for box in boxes if box.children] for _, boxes in modules]
         self.of = {box: number for number, boxes in enumerate(self.modules) for box in boxes}
+        self.children = {box: self._in_order(box) for box in self.of}
         self.place = {box: place for boxes in self.modules for place, box in enumerate(boxes)}
         self.outside = self._dependence()
         self.shapes = [(around, self._shape(number)) for number, (around, _) in enumerate(modules)]
+
+    def _in_order(self, box: Box) -> Sequence[Box]:
+        """The children of a box; of a sum or a product those of its own step first, as 0 + a is a + 0."""
+        own = self.of[box]
+        return (
+            sorted(box.children, key=lambda child: self.of.get(child) != own) if type(box) in _COMMUTE else box.children
+        )
 
     def step(self, number: int) -> _Step | None:
         """How a module follows the one before; None if it is no further step."""
         before_it, other = self.modules[number - 1], self.modules[number]
         if self.shapes[number - 1] != self.shapes[number]:
             return None
-        step = _Step(given=self._given(number - 1, number))
+        step = _Step(given=self._places_given(number - 1, number))
         for place, (box, twin) in enumerate(zip(other, before_it, strict=True)):
-            for slot, (child, before) in enumerate(zip(box.children, twin.children, strict=True)):
+            for slot, (child, before) in enumerate(zip(self.children[box], self.children[twin], strict=True)):
                 if self.of.get(child) == number - 1:
                     step.carried[place, slot] = self.place[child]
                 elif self.of.get(child) == number or child is before:
@@ -263,16 +276,34 @@ class _Steps:
                 break
             if not found:
                 boxes = self.modules[start]
-                taken |= {((place, slot), boxes[place].children[slot]) for place, slot in new.taken}
+                taken |= {((place, slot), self.children[boxes[place]][slot]) for place, slot in new.taken}
             if not taken.isdisjoint(new.taken.items()) or any(self.of.get(b, -1) >= start for b in new.taken.values()):
                 break
             taken |= new.taken.items()
             found.append(new)
         last = start + len(found)
         goes_on = last + 1 < len(self.modules) and self.step(last + 1) is not None
-        if found and not found[-1].given <= self._given(last, last + goes_on):
+        if found and found[-1].given and found[-1].given != self._places_given(last, last + goes_on):
             found.pop()
         return found
+
+    def parallel(self) -> Run | None:
+        """All modules as one, where they are alike, none reads another, and each gives the same to others."""
+        given = self._places_given(0, 0)
+        taken: dict[Box, None] = {}
+        for number, boxes in enumerate(self.modules):
+            if self.shapes[number] != self.shapes[0] or self._places_given(number, number) != given:
+                return None
+            for box, twin in zip(boxes, self.modules[0], strict=True):
+                for child, first in zip(self.children[box], self.children[twin], strict=True):
+                    if self.of.get(child) == number or (child is first and child not in self.of):
+                        continue
+                    if child in self.of or self.outside.get(child) or not self._alike(child, first):
+                        return None
+                    taken |= {first: None, child: None}
+        boxes = self.modules[-1]
+        computed = tuple(box for box in taken if box.children)
+        return Run(0, len(self.modules), (), computed, tuple(boxes[place] for place in sorted({at for at, _ in given})))
 
     def _alike(self, child: Box, before: Box) -> bool:
         """Whether two values from outside have the same place in two steps."""
@@ -290,7 +321,7 @@ class _Steps:
                 tuple(
                     repr(value) for name, value in box.setting_values().items() if not self._is_turn(box, name, number)
                 ),
-                tuple(self.place[child] if self.of.get(child) == number else -1 for child in box.children),
+                tuple(self.place[child] if self.of.get(child) == number else -1 for child in self.children[box]),
             )
             for box in self.modules[number]
         )
@@ -298,7 +329,7 @@ class _Steps:
     def _is_turn(self, box: Box, setting: str, number: int) -> bool:
         return setting == "index" and not any(self.of.get(child) == number for child in box.children)
 
-    def _given(self, number: int, following: int) -> set[tuple[int, bool]]:
+    def _places_given(self, number: int, following: int) -> set[tuple[int, bool]]:
         """The places of the boxes of a step that are outputs (True), and of those that not only the next step reads."""
         outputs, parents = self.subject.graph.outputs, self.subject.parents
         given = {(self.place[box], True) for box in self.modules[number] if box in outputs}
@@ -318,7 +349,15 @@ class _Steps:
         return read_by
 
 
-def folded(subject: Subject, modules: Sequence[tuple[str, Sequence[Box]]]) -> list[Run]:
+def as_one(subject: Subject, steps: Sequence[Module], within: str | None = None) -> Module | None:
+    """Modules as one tile: the steps of one loop, or modules beside each other that are alike; None if they are not."""
+    known = [(module.frame if within is None else within, module.boxes) for module in steps]
+    runs = fold_loops(subject, known)
+    run = runs[0] if len(runs) == 1 else _Steps(subject, known).parallel()
+    return None if run is None else replace(_join_steps(subject, steps, run), within=within)
+
+
+def fold_loops(subject: Subject, modules: Sequence[tuple[str, Sequence[Box]]]) -> list[Run]:
     """The modules, with the scopes around them, in runs of steps; one that is no step of a loop is a run of its own."""
     steps = _Steps(subject, modules)
     runs: list[Run] = []
@@ -329,7 +368,7 @@ def folded(subject: Subject, modules: Sequence[tuple[str, Sequence[Box]]]) -> li
         boxes = steps.modules[past - 1]
         carried = dict.fromkeys(boxes[place] for step in loop[-1:] for place in step.carried.values())
         given = (boxes[place] for step in loop[-1:] for place in sorted({place for place, _ in step.given}))
-        taken = [steps.modules[start][place].children[slot] for step in loop[:1] for place, slot in step.taken]
+        taken = [steps.children[steps.modules[start][place]][slot] for step in loop[:1] for place, slot in step.taken]
         taken += [box for step in loop for box in step.taken.values()]
         computed = dict.fromkeys(box for box in taken if box.children)
         runs.append(Run(start, past, tuple(carried), tuple(computed), tuple(given)))
@@ -362,25 +401,21 @@ class Module:
     elements: Sequence[Box] = field(default_factory=list)
     scoped: bool = True
     given: tuple[Box, ...] = ()
+    within: str | None = None
 
     @property
-    def title(self) -> str:
-        """The name of the scope, or of the first and the last."""
-        first, last = self.paths[0], self.paths[-1]
-        if first == last or first == of_first_call(last):
-            return first
-        stem = len(first.rstrip("0123456789"))
-        same = first[:stem] == last[:stem] and last[stem:].isdigit()
-        return f"{first}–{last[stem:]}" if same else f"{first} … {last}"
+    def path(self) -> str:
+        """The path of its scope, or of the first and the last of several."""
+        return run_path(self.paths)
 
-
-def of_first_call(path: str) -> str:
-    """The path of a module without the numbers of its calls: "net/cell" of "net/cell@2"."""
-    return "/".join(part.partition("@")[0] for part in path.split("/"))
+    @property
+    def frame(self) -> str:
+        """The scope in which its tile stands."""
+        return self.paths[0].rpartition("/")[0] if self.within is None else self.within
 
 
 def modules(
-    subject: Subject, collapse: str | bool | Iterable[str] = "auto", titles: Mapping[str, str] | None = None,
+    subject: Subject, collapse: str | bool | Iterable[str] = "auto", titles: Titles | None = None,
     depth: int | None = None,
 ) -> list[Module]:  # fmt: skip
     """The scopes to draw as one tile: all, none, those named, or, with "auto", as deep as a large graph allows.
@@ -389,20 +424,21 @@ def modules(
     a network that is such a module itself, if it is long. With `depth`, scopes in so many others are.
     """
     scopes = {*subject.scope.values()} - {""}
+    known = titles.modules if titles is not None else {}
     if depth is not None:
-        return _merged(subject, _held(subject, _in_so_many(scopes, depth, collapse), least=1))
+        return merge_equal(subject, modules_of_scopes(subject, _in_so_many(scopes, depth, collapse), least=1))
     names: list[Any] = list(collapse) if isinstance(collapse, Iterable) and not isinstance(collapse, str) else [None]
     if all(isinstance(name, str) for name in names):
-        return _merged(subject, _held(subject, _named(subject, names), least=1))
+        return merge_equal(subject, modules_of_scopes(subject, _scopes_by_name(subject, names), least=1))
     if not isinstance(collapse, str | bool) or collapse not in ("auto", True, False):
         raise UsageError(f"render: found collapse={collapse!r}, needs 'auto', True, False or a list of scopes")
-    if not scopes and collapse is not False and titles and set(titles) == {""} and _is_long(subject):
+    if not scopes and collapse is not False and set(known) == {""} and _is_long(subject):
         own = {box: "" for box in subject.graph.boxes if subject.kind[box] not in ("input", "target")}
         return [replace(module, scoped=False) for module in _by_path(own)]
     if not scopes:
-        return _repeated(subject) if collapse is not False and len(subject.graph) > FOLD_BEYOND else []
-    if collapse is True or (collapse == "auto" and (titles or len(subject.graph) > COLLAPSE_BEYOND)):
-        return _closed(subject, scopes, titles if collapse == "auto" and titles else {})
+        return _repeated_steps(subject) if collapse is not False and len(subject.graph) > FOLD_BEYOND else []
+    if collapse is True or (collapse == "auto" and (known or len(subject.graph) > COLLAPSE_BEYOND)):
+        return _choose_closed(subject, scopes, known if collapse == "auto" else {})
     return []
 
 
@@ -411,13 +447,19 @@ def _is_long(subject: Subject) -> bool:
     return len(subject.graph) > COLLAPSE_BEYOND or repetition(subject.spine) is not None
 
 
-def _closed(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> list[Module]:
-    """The modules without others, where titles say which these are, else scopes as deep as a picture has room for."""
+def _choose_closed(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> list[Module]:
+    """The modules without others, where titles say which these are, else scopes as deep as a picture has room for.
+
+    A module of a network is closed around a single operation too, as a pooling; other scopes are frames around it.
+    """
+    least = 1 if titles else 2
     found_modules = _leaves(subject, scopes, titles) if titles else []
     if found_modules and _tiles(subject, found_modules) <= COLLAPSE_BEYOND:
         return found_modules
     for depth in range(max(path.count("/") for path in scopes) + 1, 0, -1):
-        found_modules = _merged(subject, _held(subject, {"/".join(path.split("/")[:depth]) for path in scopes}))
+        found_modules = merge_equal(
+            subject, modules_of_scopes(subject, {"/".join(path.split("/")[:depth]) for path in scopes}, least)
+        )
         if _tiles(subject, found_modules) <= COLLAPSE_BEYOND:
             break
     return found_modules
@@ -427,7 +469,7 @@ def _in_so_many(scopes: set[str], depth: int, collapse: object) -> set[str]:
     """The scopes that stand in so many others."""
     if collapse not in ("auto", False) or isinstance(depth, bool) or not isinstance(depth, int) or depth < 0:
         raise UsageError(f"render: found depth={depth!r}, collapse={collapse!r}, needs a depth from 0, or collapse=")
-    chosen = {path for path in _opened(scopes) if path.count("/") == depth}
+    chosen = {path for path in with_outer_scopes(scopes) if path.count("/") == depth}
     if not chosen:
         deepest = max((path.count("/") for path in scopes), default=None)
         there = "a graph with scopes" if deepest is None else f"a depth of at most {deepest}, the deepest of the graph"
@@ -442,24 +484,24 @@ def _tiles(subject: Subject, closed: Iterable[Module]) -> int:
 def _leaves(subject: Subject, scopes: set[str], titles: Mapping[str, str]) -> list[Module]:
     """The modules of a network that hold no others, and those that are called as steps of a loop."""
     holding = {path.rpartition("/")[0] for path in titles}
-    every = _opened(scopes)
+    every = with_outer_scopes(scopes)
     chosen = {path for path in every if of_first_call(path) in titles.keys() - holding}
     for path in sorted(every):
         calls = {called for called in every if of_first_call(called) == of_first_call(path)}
         if "@" in path.rpartition("/")[2] and not calls <= chosen:
-            steps = _merged(subject, _held(subject, calls))
+            steps = merge_equal(subject, modules_of_scopes(subject, calls))
             chosen |= {path for module in steps if len(module.paths) > 1 for path in module.paths}
-    return _merged(subject, _held(subject, chosen, least=1))
+    return merge_equal(subject, modules_of_scopes(subject, chosen, least=1))
 
 
-def _repeated(subject: Subject) -> list[Module]:
+def _repeated_steps(subject: Subject) -> list[Module]:
     """The equal steps of a graph without scopes as modules, where they become few."""
     of = {box: f"step{number}" for number, step in enumerate(steps_of(subject), 1) for box in step}
-    knotted = tangled(subject.graph.boxes, of)
-    merged = _merged(subject, _by_path({box: path for box, path in of.items() if path not in knotted}))
-    for module in merged:
+    knotted = tiles_on_cycles(subject.graph.boxes, of)
+    steps = merge_equal(subject, _by_path({box: path for box, path in of.items() if path not in knotted}))
+    for module in steps:
         module.scoped = False
-    return merged if len(merged) <= COLLAPSE_BEYOND else []
+    return steps if len(steps) <= COLLAPSE_BEYOND else []
 
 
 def _by_path(of: Mapping[Box, str]) -> list[Module]:
@@ -473,11 +515,11 @@ def _by_path(of: Mapping[Box, str]) -> list[Module]:
     return sorted((module for module in by_path.values() if module.tail), key=lambda module: last[module.tail[-1]])
 
 
-def _named(subject: Subject, names: Iterable[str]) -> set[str]:
+def _scopes_by_name(subject: Subject, names: Iterable[str]) -> set[str]:
     """The scopes of these names, all parts of one that is drawn in parts."""
     parts: dict[str, set[str]] = {}
     for box, drawn in subject.scope.items():
-        for name, part in zip(_around(scope_path(box)), _around(drawn), strict=True):
+        for name, part in zip(around(scope_path(box)), around(drawn), strict=True):
             parts.setdefault(name, set()).add(part)
     chosen = set(names)
     if unknown := sorted(chosen - parts.keys()):
@@ -485,58 +527,56 @@ def _named(subject: Subject, names: Iterable[str]) -> set[str]:
     return set().union(*(parts[name] for name in chosen))
 
 
-def _around(path: str) -> list[str]:
-    """A scope and those around it, outer ones first."""
-    return ["/".join(path.split("/")[: depth + 1]) for depth in range(path.count("/") + 1)] if path else []
-
-
-def _opened(scopes: set[str]) -> set[str]:
+def with_outer_scopes(scopes: set[str]) -> set[str]:
     """The scopes, and those around them."""
-    return set(itertools.chain.from_iterable(map(_around, scopes)))
+    return set(itertools.chain.from_iterable(map(around, scopes)))
 
 
-def _held(subject: Subject, chosen: set[str], least: int = 2) -> list[Module]:
+def modules_of_scopes(subject: Subject, chosen: set[str], least: int = 2) -> list[Module]:
     """The boxes of each chosen scope, the outer one of two; a scope of fewer boxes than `least` is not closed."""
     of: dict[Box, str] = {}
     for box in subject.graph.boxes:
-        path = next((path for path in _around(subject.scope[box]) if path in chosen), None)
+        path = next((path for path in around(subject.scope[box]) if path in chosen), None)
         if path is not None:
             of[box] = path
     return [module for module in _by_path(of) if len(module.boxes) >= least]
 
 
-def _merged(subject: Subject, unmerged: list[Module]) -> list[Module]:
+def merge_equal(subject: Subject, unmerged: list[Module]) -> list[Module]:
     """Equal modules that are steps of one loop become one, with what only they take from a value that all read."""
-    runs = folded(subject, [(module.paths[0].rpartition("/")[0], module.boxes) for module in unmerged])
+    runs = fold_loops(subject, [(module.paths[0].rpartition("/")[0], module.boxes) for module in unmerged])
     of = {
         box: str(number)
         for number, run in enumerate(runs)
         for module in unmerged[run.first : run.past]
         for box in module.boxes
     }
-    knotted = tangled(subject.graph.boxes, of)
+    knotted = tiles_on_cycles(subject.graph.boxes, of)
     result: list[Module] = []
     for number, run in enumerate(runs):
         steps = unmerged[run.first : run.past]
         if len(steps) == 1 or str(number) in knotted:
             result += steps
             continue
-        inside = {box for step in steps for box in step.boxes}
-        elements = [box for box in run.taken if _is_element(subject, box, inside)]
-        boxes = [*elements, *(box for step in steps for box in step.boxes)]
-        own = [box for box in steps[-1].tail if isinstance(box, Index) and not box.children[0].children]
-        result.append(
-            Module(
-                [path for step in steps for path in step.paths],
-                boxes,
-                steps[-1].tail,
-                [step.boxes for step in steps],
-                run.carried,
-                elements or own,
-                given=run.given,
-            )
-        )
+        result.append(_join_steps(subject, steps, run))
     return result
+
+
+def _join_steps(subject: Subject, steps: Sequence[Module], run: Run) -> Module:
+    """The modules of a run as one, with what only they take from a value that all read."""
+    inside = {box for step in steps for box in step.boxes}
+    elements = [box for box in run.taken if _is_element(subject, box, inside)]
+    boxes = [*elements, *(box for step in steps for box in step.boxes)]
+    own = [box for box in steps[-1].tail if isinstance(box, Index) and not box.children[0].children]
+    return Module(
+        [path for step in steps for path in step.paths],
+        boxes,
+        steps[-1].tail,
+        [step.boxes for step in steps],
+        run.carried,
+        elements or own,
+        given=run.given,
+    )
 
 
 def _is_element(subject: Subject, box: Box, inside: set[Box]) -> bool:

@@ -42,13 +42,13 @@ def operation(box: Box, child_name: str = "") -> str:
 
 
 def index_text(part: Value) -> str:
-    """A part of an index as it is written between brackets; an array of places is a dot."""
+    """A part of an index as it is written between brackets, a step of 1 left out; an array of places is a dot."""
     if part is None or part is Ellipsis or isinstance(part, str):
         return "None" if part is None else "…" if part is Ellipsis else "·"
     if not isinstance(part, slice):
         return str(part)
     ends = ["" if end is None else str(end) for end in (part.start, part.stop, part.step)]
-    return ":".join(ends[: 2 + (part.step is not None)])
+    return ":".join(ends[: 2 + (part.step not in (None, 1))])
 
 
 def shown_settings(box: Box) -> list[str]:

@@ -192,7 +192,7 @@ def figure_of(svg: str) -> Figure:
     return figure
 
 
-def plotted(svg: str, axes: Any = None) -> Any:
+def plot_picture(svg: str, axes: Any = None) -> Any:
     """The axes on which the picture is painted; without axes those of a new figure, which pyplot shows."""
     painted = Painted(svg)
     if axes is None:

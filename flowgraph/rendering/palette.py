@@ -109,7 +109,7 @@ def _channels(colour: str) -> tuple[int, int, int]:
     return int(colour[1:3], 16), int(colour[3:5], 16), int(colour[5:7], 16)
 
 
-def _themed(which: int) -> dict[str, str]:
+def _colours_of(which: int) -> dict[str, str]:
     colours = {role: pair[which] for role, pair in _OTHERS.items()}
     for kind in KINDS:
         base = "target" if kind in ("constant", "random") else kind
@@ -133,9 +133,9 @@ def _heat() -> dict[str, str]:
     }
 
 
-def _printed() -> dict[str, str]:
+def _print_colours() -> dict[str, str]:
     """Black on white for a copier: kinds by shape, border, and grey, or by the word on their tiles."""
-    colours = _themed(0) | _PRINT
+    colours = _colours_of(0) | _PRINT
     for kind in KINDS:
         greys = {"input": "#EFEFEF", "parameter": "#E2E2E2", "output": "#D5D5D5", "regularizer": "#C8C8C8"}
         grey = greys.get(kind, "#FFFFFF")
@@ -146,11 +146,11 @@ def _printed() -> dict[str, str]:
     return colours
 
 
-THEMES: Mapping[str, Mapping[str, str]] = {"light": _themed(0), "dark": _themed(1), "print": _printed()}
+THEMES: Mapping[str, Mapping[str, str]] = {"light": _colours_of(0), "dark": _colours_of(1), "print": _print_colours()}
 """For each theme the colour of each role."""
 
 
-def darkened() -> dict[str, str]:
+def dark_colours() -> dict[str, str]:
     """For each colour of the light theme that differs in the dark one, its counterpart."""
     light, dark = THEMES["light"], THEMES["dark"]
     return {light[role]: dark[role] for role in light if light[role] != dark[role]}
@@ -182,7 +182,7 @@ def dark_style(svg: str) -> str:
     """Rules that give what has a light colour its dark one, for the colours that occur."""
     present = {(attribute, colour.lower()) for attribute, colour in _COLOURED.findall(svg)}
     rules = []
-    for light, dark in sorted(darkened().items()):
+    for light, dark in sorted(dark_colours().items()):
         for attribute in ("fill", "stroke"):
             if (attribute, light.lower()) in present:
                 rules.append(f'[{attribute}="{light.lower()}" i]{{{attribute}:{dark}}}')
@@ -205,11 +205,18 @@ _PAGE = """<!doctype html>
 """
 
 
+MATH = (
+    'math { font-family: "Latin Modern Math", "STIX Two Math", "Cambria Math", "DejaVu Math TeX Gyre", '
+    '"Libertinus Math", "Noto Sans Math", math; }\n'
+)
+"""Fonts that say where the parts of a formula stand; browsers do not look for one by themselves."""
+
+
 def html_page(title: str, style: str, body: str, *scripts: str, theme: str = "auto") -> str:
     """A page with the style and the scripts of these names among the assets, in their order; the body is HTML."""
     assets = files("flowgraph.rendering") / "assets"
     code = "".join(f"\n<script>{(assets / f'{name}.js').read_text(encoding='utf-8')}</script>" for name in scripts)
-    look = (assets / f"{style}.css").read_text(encoding="utf-8")
+    look = MATH + (assets / f"{style}.css").read_text(encoding="utf-8")
     scheme = "" if theme == "auto" else f' style="color-scheme: {"dark" if theme == "dark" else "light"}"'
     return styled_page(title, look, f"{body}{code}", scheme)
 

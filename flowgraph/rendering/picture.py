@@ -39,11 +39,13 @@ class Row:
     """A line of a tile or of the caption: its items from left to right.
 
     `since` says when an animation shows it: "value" once the box is computed, "gradient" once one has reached it.
+    `inside` is set of what a closed module holds, which is left out at last where a picture has to fit.
     """
 
     items: tuple[Span | Strip | Swatch, ...]
     fill: str = ""
     since: str = ""
+    inside: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,8 @@ class Picture:
 
     `description` is for who cannot see it, `margin` what is left free around. `hosts` names the tile that a leaf stands
     above or below.
-    `owners` gives for the name of each box the tile that shows it; after `wrap` columns a new line begins.
+    `owners` gives for the name of each box the tile that shows it; after `wrap` columns a new line begins, or with each
+    of the tiles and frames `breaks`, or where a level would be wider than `room` pixels.
     `steps` are tiles that begin equal steps, which stand under each other where the picture is folded.
     `lids` has for frames that can be closed the tile that then stands for them, `closed` those that are to begin with.
     """
@@ -118,6 +121,8 @@ class Picture:
     hosts: Mapping[str, str] = field(default_factory=dict)
     owners: Mapping[str, str] = field(default_factory=dict)
     wrap: int | None = None
+    breaks: tuple[str, ...] = ()
+    room: float | None = None
     steps: tuple[str, ...] = ()
     lids: Mapping[str, Tile] = field(default_factory=dict)
     closed: tuple[str, ...] = ()

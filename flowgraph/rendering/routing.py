@@ -71,7 +71,7 @@ def arrow(before: Point, tip: Point, along_x: bool) -> str:
     return " ".join(f"{a:.1f},{b:.1f}" for a, b in corners)
 
 
-def shortened(points: Sequence[Point], at_start: bool, at_end: bool, along_x: bool) -> list[Point]:
+def shorten_line(points: Sequence[Point], at_start: bool, at_end: bool, along_x: bool) -> list[Point]:
     """The points, with the ends drawn back so that the line stops inside its arrows."""
     result = list(points)
     back = ARROW_ROOM

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,11 +15,12 @@ from flowgraph.graph.passes import Step as Bstep
 from flowgraph.graph.passes import sweep
 from flowgraph.graph.where_masking import mask_untaken
 from flowgraph.printable import printable
-from flowgraph.rendering.formula_of_box import backward, forward
+from flowgraph.rendering.derived_lines import GradientLines, derivative_latex, value_latex
 from flowgraph.rendering.formulas import letters, mathml, plain_formula
 from flowgraph.rendering.kinds import is_number
-from flowgraph.rendering.subject import Subject, describe, size_text, summary
-from flowgraph.rendering.wording import gradient_name, number_text, shape_text, shortened
+from flowgraph.rendering.statistics import Statistics, describe, size_text, summary, with_rounding
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.wording import gradient_name, number_text, shape_text, shorten_text
 
 MOST_BOXES = 2000
 """Of a graph whose steps have their lines typeset: the converter takes about a millisecond for each."""
@@ -28,21 +29,22 @@ MOST_BOXES = 2000
 class DerivationLines:
     """Typesets the lines of one graph; where the converter is missing, or the graph is large, there are none."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, wrt: Sequence[Box]) -> None:
+        self.graph = subject.graph
         self.letter: Mapping[Box, str] = letters(subject) if len(subject.graph) <= MOST_BOXES else {}
+        self.gradients = GradientLines(subject.graph, wrt if self.letter else (), self.letter or letters(subject))
 
     def value(self, box: Box) -> list[str]:
         """How the value of a box is made."""
-        return self._typeset([f"{self.letter[box]} = {forward(box, self.letter)}"]) if self.letter else []
+        return self._typeset([f"{self.letter[box]} = {value_latex(box, self.letter)}"]) if self.letter else []
 
-    def sent(self, box: Box, children: Iterable[tuple[Box, list[int], bool]]) -> list[str]:
-        """The gradients that a bprop sends to its children: the positions, and whether each is added to others."""
-        return self._typeset([self._sent(box, *child) for child in children]) if self.letter else []
+    def gradients_sent(self, box: Box, children: Iterable[tuple[Box, bool]]) -> list[str]:
+        """The gradients that a bprop sends to its children, and whether each is added to others."""
+        return self._typeset([self._sent_line(box, *child) for child in children]) if self.letter else []
 
-    def _sent(self, box: Box, child: Box, positions: list[int], adds: bool) -> str:
+    def _sent_line(self, box: Box, child: Box, adds: bool) -> str:
         left = rf"\nabla_{{{self.letter[child]}}}"
-        places = positions if type(box).derivative else positions[:1]  # a Jacobian is that of all places
-        terms = " + ".join(backward(box, place, self.letter) for place in places)
+        terms = self.gradients.part(box, self.graph.slots[child])
         return rf"{left} \leftarrow {left} + {terms}" if adds else f"{left} = {terms}"
 
     def _typeset(self, lines: list[str]) -> list[str]:
@@ -65,22 +67,23 @@ _GRADIENT = re.compile("∇_?([\U000f0000-\U000ffffd])")
 class PlainLines:
     """Lines about the boxes of one graph; inside a line, one placeholder character represents each box."""
 
-    def __init__(self, subject: Subject) -> None:
+    def __init__(self, subject: Subject, wrt: Sequence[Box]) -> None:
         names = subject.names
         self.sign = {box: chr(_FIRST + place % 0xFFFD) for place, box in enumerate(names)}
-        self.names = {self.sign[box]: shortened(printable(name)) for box, name in names.items()}
+        self.names = {self.sign[box]: shorten_text(printable(name)) for box, name in names.items()}
         self.gradients = {self.sign[box]: _gradient(subject, box) for box in names}
+        self.lines = GradientLines(subject.graph, wrt, self.sign)
 
     def value(self, box: Box) -> str:
         """How the value of a box is made, as in "tanh(a1)"; "" where that says too little or too much."""
-        return self._plain([forward(box, self.sign)]) if type(box).formula else ""
+        return self._plain(value_latex(box, self.sign)) if type(box).formula else ""
 
-    def sent(self, box: Box, positions: Iterable[int]) -> str:
-        """The gradient that a bprop sends to the child at these positions, as in "xᵀ ∇a⁽¹⁾"."""
-        return self._plain([backward(box, place, self.sign) for place in positions]) if type(box).derivative else ""
+    def gradient_sent(self, box: Box, slot: int) -> str:
+        """The gradient that a bprop sends to the child in a slot, as in "xᵀ ∇a⁽¹⁾"."""
+        return self._plain(self.lines.part(box, slot))
 
-    def _plain(self, terms: list[str]) -> str:
-        text = plain_formula(" + ".join(_BRACED.sub(r"\1", term) for term in terms))
+    def _plain(self, latex: str) -> str:
+        text = plain_formula(_BRACED.sub(r"\1", latex))
         text = _GRADIENT.sub(lambda match: self.gradients[match[1]], re.sub(" +", " ", _ALONE.sub(r"\1\2\3", text)))
         whole = "".join(self.names.get(character, character) for character in text)
         return printable(whole) if len(whole) <= LONGEST else ""
@@ -89,7 +92,7 @@ class PlainLines:
 def _gradient(subject: Subject, box: Box) -> str:
     """The gradient by a box in words; only what its user called a letter with a number has the number above."""
     name = printable(subject.names[box])
-    return gradient_name(name) if subject.is_named(box) else f"∇{shortened(name)}"
+    return gradient_name(name) if subject.is_named(box) else f"∇{shorten_text(name)}"
 
 
 @dataclass
@@ -128,11 +131,11 @@ class _Teller:
         self.subject = subject
         self.graph = subject.graph
         self.owners = owners
-        self.plain = PlainLines(subject)
-        self.derivation = DerivationLines(subject)
         self.values = [subject.array(box) for box in self.graph.boxes]
         wrt = subject.grads.wrt if subject.grads is not None else self.graph.parameters
         self.bsteps = self.graph.bsteps(wrt) if wrt else ()
+        self.plain = PlainLines(subject, wrt)
+        self.derivation = DerivationLines(subject, wrt)
 
     def tell(self) -> list[Step]:
         inner = [box for box in self.graph.boxes if box.children]
@@ -144,14 +147,16 @@ class _Teller:
         leaves = [box for box in self.graph.boxes if not box.children]
         given = [self._with_shape(box) for box in leaves if self.subject.kind[box] in ("input", "target")]
         count = sum(box.value.size for box in self.graph.parameters)
-        words = f"the run is given {_listed(given) or 'nothing'}; {count:,} parameters have their values."
+        words = f"the run is given {_join_words(given) or 'nothing'}; {count:,} parameters have their values."
         computed = {self.owners[box] for box in self.graph.boxes if box.children}
         known = [tile for box in leaves if (tile := self.owners[box]) not in computed]
         return Step("start", "Start", words, "start", tiles=known)
 
     def _fprop(self, box: Box, place: str) -> Step:
         children = list(dict.fromkeys(box.children))
-        words = f"reads {_listed([self._with_shape(child) for child in children])}; gives {self._seen(box)}."
+        words = (
+            f"reads {_join_words([self._with_shape(child) for child in children])}; gives {self._value_in_words(box)}."
+        )
         made = self.plain.value(box)
         formula = f"{self._name(box)} = {made}" if made else ""
         id = self.owners[box]
@@ -186,54 +191,75 @@ class _Teller:
 
     def _bprop(self, step: Bstep, before: Mapping[int, Any], grads: list[Any], place: str) -> Step:
         box = step.box
-        sent, gradients, texts = [], self._arrived(box, grads[step.slot]), []
+        sent, gradients, texts = [], self._tell_arrival(box, grads[step.slot]), []
         positions: dict[int, list[int]] = {}
         for position, slot in step.wanted:
             positions.setdefault(slot, []).append(position)
         for slot in positions:
             child = self.graph.boxes[slot]
-            size = _size(grads[slot])
+            size = self._size(child, grads[slot])
             name, grad = self._name(child), _gradient(self.subject, child)
-            made = self.plain.sent(box, positions[slot])
+            made = self.plain.gradient_sent(box, slot)
             if before[slot] is None:
                 texts.append(f"{grad}{made and f' = {made}'} ({size}) to {name}")
             else:
                 texts.append(f"{made or 'its part'} to {name}, where it adds up: {grad} is now {size}")
             sent.append((self.owners[child], self.owners[box]))
-            gradients[self.owners[child]] = f"{gradient_name(self._on_tile(child))}  {_summary(grads[slot])}"
+            gradients[self.owners[child]] = (
+                f"{gradient_name(self._on_tile(child))}  {self._summary(child, grads[slot])}"
+            )
         others = (child for child in dict.fromkeys(box.children) if not is_number(child))
         spared = [child for child in others if self.graph.slots[child] not in positions]
-        words = f"gets {_gradient(self.subject, box)} ({_size(grads[step.slot])}); sends {_listed(texts)}"
+        words = f"gets {_gradient(self.subject, box)} ({self._size(box, grads[step.slot])}); sends {_join_words(texts)}"
         if spared:
             verb = "needs" if len(spared) == 1 else "need"
-            words += f"; {_listed([self._name(c) for c in spared])} {verb} none"
-        formula = f"derivative: {printable(plain_formula(type(box).derivative))}" if type(box).derivative else ""
-        arrivals = [(self.graph.boxes[slot], at, before[slot] is not None) for slot, at in positions.items()]
-        lines = self.derivation.sent(box, arrivals)
+            words += f"; {_join_words([self._name(c) for c in spared])} {verb} none"
+        derivative = plain_formula(derivative_latex(box))
+        formula = f"derivative: {printable(derivative)}" if derivative and len(derivative) <= LONGEST else ""
+        arrivals = [(self.graph.boxes[slot], before[slot] is not None) for slot in positions]
+        lines = self.derivation.gradients_sent(box, arrivals)
         id, title = self.owners[box], f"{self._name(box)}.bprop"
         return Step("bprop", title, f"{words}.", place, id, formula, sent=sent, lines=lines, gradients=gradients)
+
+    def _size(self, box: Box, grad: Value) -> str:
+        """The gradient of a box in words: the number, or the root mean square."""
+        statistics = self._statistics(box, grad)
+        return "?" if statistics is None else size_text(statistics)
+
+    def _summary(self, box: Box, grad: Value) -> str:
+        """The gradient of a box on its tile: the number, or mean and spread."""
+        statistics = self._statistics(box, grad)
+        return "?" if statistics is None else summary(statistics)
+
+    def _statistics(self, box: Box, grad: Value) -> Statistics | None:
+        """Those of what has arrived at a box; once all has, it may be 0 but for rounding."""
+        statistics = None if isinstance(grad, tuple) or grad is None else describe(grad)
+        grads = self.subject.grads
+        if statistics is None or grads is None or box not in self.subject.rounded_zeros:
+            return statistics
+        return with_rounding(statistics) if np.array_equal(grads[box], grad) else statistics
 
     def _name(self, box: Box) -> str:
         return printable(self.subject.names[box])
 
-    def _arrived(self, box: Box, grad: Value) -> dict[str, str]:
+    def _tell_arrival(self, box: Box, grad: Value) -> dict[str, str]:
         """The gradient that bprop begins with, for the tile of an output."""
         if box not in self.graph.outputs:
             return {}
-        return {self.owners[box]: f"{gradient_name(self._on_tile(box))}  {_summary(grad)}"}
+        return {self.owners[box]: f"{gradient_name(self._on_tile(box))}  {self._summary(box, grad)}"}
 
     def _on_tile(self, box: Box) -> str:
         """The name without the frames around the tile that shows the box; none for a box whose tile shows none."""
         if _is_module(self.owners[box]):
-            return shortened(printable(self.subject.names[box]))
-        return shortened(printable(self.subject.local_name(box))) if self.subject.is_named(box) else ""
+            return shorten_text(printable(self.subject.names[box]))
+        return shorten_text(printable(self.subject.local_name(box))) if self.subject.is_named(box) else ""
 
     def _with_shape(self, box: Box) -> str:
         if not box.outputs[0].shape:
-            return f"{self._name(box)} = {self._seen(box)}"
+            return f"{self._name(box)} = {self._value_in_words(box)}"
         return f"{self._name(box)} ({shape_text(box.outputs[0].shape, self.subject.sizes)})"
 
-    def _seen(self, box: Box) -> str:
+    def _value_in_words(self, box: Box) -> str:
         """A value in words: the number, or shape, mean and spread."""
         value = self.values[self.graph.slots[box]]
         spread = self._spread(box)
@@ -252,17 +278,5 @@ def _is_module(tile: str) -> bool:
     return tile.endswith("@")
 
 
-def _size(grad: Value) -> str:
-    """A gradient in words: the number, or the root mean square."""
-    statistics = None if isinstance(grad, tuple) or grad is None else describe(grad)
-    return "?" if statistics is None else size_text(statistics)
-
-
-def _summary(grad: Value) -> str:
-    """A gradient on a tile: the number, or mean and spread."""
-    statistics = None if isinstance(grad, tuple) or grad is None else describe(grad)
-    return "?" if statistics is None else summary(statistics)
-
-
-def _listed(words: list[str]) -> str:
+def _join_words(words: list[str]) -> str:
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""

@@ -11,121 +11,21 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, get_args
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from flowgraph.box import Box, registry
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.vocabulary import Value
 from flowgraph.errors import UsageError
 from flowgraph.plan.rebuild import has_owner, owner_of
 from flowgraph.printable import why_not_a_name
 from flowgraph.rendering import kinds
-from flowgraph.rendering.kinds import View
-from flowgraph.rendering.palette import LEVELS
-from flowgraph.rendering.wording import exact_text, gradient_name, number_text
+from flowgraph.rendering.statistics import Statistics, describe, rounded_zeros, with_rounding
+from flowgraph.rendering.views import VIEWS, Look
+from flowgraph.rendering.wording import exact_text, gradient_name
 
 if TYPE_CHECKING:
     from flowgraph.graph import Graph
     from flowgraph.graph.graph import Grads, Run
-
-
-_ROUNDING = 1e-7
-"""Of the root mean square: a mean below it is what rounding has left of 0; the precision of float32."""
-
-
-def summary(statistics: Statistics) -> str:
-    """The number itself where there is one alone, else mean ± standard deviation; NaN and zeros by name.
-
-    Of complex numbers mean and maximum of their absolute values.
-    """
-    if statistics.absolute:
-        return _named(statistics) or f"|·| {number_text(statistics.mean)}, max {number_text(statistics.high)}"
-    mean = statistics.mean if abs(statistics.mean) > _ROUNDING * statistics.rms else 0.0
-    return _named(statistics) or f"{number_text(mean)} ± {number_text(statistics.std)}"
-
-
-def size_text(statistics: Statistics) -> str:
-    """The number itself where there is one alone, else the root mean square, by which tiles are coloured."""
-    return _named(statistics) or f"rms {number_text(statistics.rms)}"
-
-
-def _named(statistics: Statistics) -> str:
-    if not statistics.finite:
-        return number_text(_only(statistics) if statistics.size == 1 else statistics.rms)
-    if statistics.rms == 0:
-        return "exactly 0"
-    return number_text(_only(statistics)) if statistics.size == 1 else ""
-
-
-def _only(statistics: Statistics) -> complex:
-    return statistics.alone if statistics.absolute else statistics.mean
-
-
-BINS = 15
-"""An odd number, so that zero has a bin of its own in the middle."""
-
-_ENOUGH = 200_000
-"""Elements that a histogram of 15 bins counts: the share of a bin is then known to 0.1 %."""
-
-
-@dataclass(frozen=True)
-class Statistics:
-    """Mean, standard deviation, extremes and root mean square of an array, and a histogram around zero.
-
-    Of complex numbers they are those of the absolute values, which have no histogram around zero; `alone` is the number
-    itself of an array that has no other.
-    """
-
-    size: int
-    mean: float
-    std: float
-    low: float
-    high: float
-    rms: float
-    histogram: tuple[int, ...]
-    absolute: bool = False
-    alone: complex = 0.0
-
-    @property
-    def finite(self) -> bool:
-        """Whether no element is NaN or infinite."""
-        return bool(np.isfinite(self.rms))
-
-
-def describe(array: Value) -> Statistics | None:
-    """The statistics of an array; None for one without elements or without numbers."""
-    values = np.asarray(array)
-    if values.size == 0 or values.dtype.kind not in "fiubc":
-        return None
-    absolute = values.dtype.kind == "c"
-    with np.errstate(all="ignore"):
-        flat = (np.abs(values) if absolute else values).reshape(-1).astype(np.float64)
-        largest = float(np.max(np.abs(flat)))
-        scale = largest if np.isfinite(largest) and largest > 0 else 1.0
-        scaled = flat / scale
-        return Statistics(
-            size=flat.size,
-            mean=float(np.mean(scaled)) * scale,
-            std=float(np.std(scaled)) * scale,
-            low=float(np.min(flat)),
-            high=float(np.max(flat)),
-            rms=float(np.sqrt(np.mean(scaled * scaled))) * scale,
-            histogram=() if absolute else _histogram(scaled),
-            absolute=absolute,
-            alone=values.reshape(-1)[0].item() if values.size == 1 else 0.0,
-        )
-
-
-def _histogram(scaled: Any) -> tuple[int, ...]:
-    """For each bin between the largest absolute value below and above zero, a level from 0 to LEVELS."""
-    finite = scaled[np.isfinite(scaled)][:: max(1, scaled.size // _ENOUGH)]
-    if not finite.size:
-        return (0,) * BINS
-    counts = np.bincount(np.clip(((finite + 1) * (BINS / 2)).astype(int), 0, BINS - 1), minlength=BINS)
-    levels = np.ceil(np.sqrt(counts / counts.max()) * LEVELS - 1e-9)
-    return tuple(int(level) for level in levels)
 
 
 _Place = tuple[int, ...]
@@ -172,7 +72,7 @@ def assigned_names(boxes: Sequence[Box], names: Mapping[Box, str]) -> dict[Box, 
     order = in_order(boxes) if any(len(group) > 1 for group in wanted.values()) else {}
     for wish, group in wanted.items():
         ordered = sorted(group, key=order.__getitem__) if len(group) > 1 else group
-        assigned.update(zip(ordered, _numbered(wish, len(group), taken), strict=True))
+        assigned.update(zip(ordered, _number_names(wish, len(group), taken), strict=True))
     return assigned
 
 
@@ -228,15 +128,12 @@ def _results(group: list[Box]) -> list[Box]:
     return [box for box in group if type(box) is type(ends[0])]
 
 
-def _numbered(wish: str, count: int, taken: set[str]) -> list[str]:
+def _number_names(wish: str, count: int, taken: set[str]) -> list[str]:
     """The name itself for one box, else with numbers below; those that are taken are left out."""
     if count == 1 and wish not in taken:
         return [wish]
     texts = (wish + str(number).translate(_SUBSCRIPTS) for number in itertools.count(1))
     return list(itertools.islice((text for text in texts if text not in taken), count))
-
-
-VIEWS: tuple[str, ...] = get_args(View)
 
 
 @dataclass(frozen=True)
@@ -271,6 +168,11 @@ class Subject:
             given = getattr(self, name)
             if given is not None and getattr(given, "graph", None) is not self.graph:
                 raise UsageError(f"render: {name}= belongs to another graph than the one that is drawn")
+
+    @property
+    def look(self) -> Look:
+        """What the view shows."""
+        return VIEWS[self.view]
 
     @cached_property
     def kind(self) -> dict[Box, str]:
@@ -354,6 +256,16 @@ class Subject:
         return kinds.drawn_scopes(self.graph.boxes)
 
     @cached_property
+    def part(self) -> dict[str, int]:
+        """For scopes that are drawn in parts, which part of its scope each but the first is."""
+        return {
+            drawn: int(drawn.rpartition("~")[2])
+            for box, path in self.scope.items()
+            for own, drawn in zip(kinds.around(kinds.scope_path(box)), kinds.around(path), strict=True)
+            if own.rpartition("/")[2] != drawn.rpartition("/")[2]
+        }
+
+    @cached_property
     def dtype(self) -> str:
         """The dtype of most floats; the caption says it once."""
         counts = Counter(spec.dtype for box in self.graph.boxes for spec in box.outputs if spec.dtype.kind in "fc")
@@ -395,8 +307,14 @@ class Subject:
         if key not in self._statistics:
             known = self.grads is not None and box in self.grads
             array = self.grads[box] if known and self.grads is not None else None
-            self._statistics[key] = None if array is None or isinstance(array, tuple) else describe(array)
+            found = None if array is None or isinstance(array, tuple) else describe(array)
+            self._statistics[key] = with_rounding(found) if found is not None and box in self.rounded_zeros else found
         return self._statistics[key]
+
+    @cached_property
+    def rounded_zeros(self) -> frozenset[Box]:
+        """The boxes whose gradients are 0 but for rounding errors."""
+        return frozenset() if self.grads is None else rounded_zeros(self.grads)
 
 
 def _backward_boxes(boxes: Iterable[Box]) -> set[Box]:

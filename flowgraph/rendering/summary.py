@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from flowgraph.box import Box
 from flowgraph.box.leaves import Parameter
 from flowgraph.errors import UsageError
-from flowgraph.graph.table import aligned, number_text, total_flops
+from flowgraph.graph.table import align_rows, number_text, total_flops
 from flowgraph.graph.topology import Topology
 from flowgraph.markup import MOST_ROWS, table, text
 from flowgraph.printable import printable
@@ -67,7 +67,7 @@ class Summary:
         self.total = ("", f"{len(graph):,} boxes", f"parameters of {size}" if count else "", "", f"{count:,}", flops)
 
     def __str__(self) -> str:
-        return aligned([HEADINGS, *self.rows, self.total])
+        return align_rows([HEADINGS, *self.rows, self.total])
 
     def __repr__(self) -> str:
         lines, left = str(self).splitlines(), len(self.rows) - _MOST_SHOWN

@@ -8,13 +8,14 @@ from typing import NamedTuple
 
 from flowgraph.rendering import measure
 from flowgraph.rendering.layering import Layout, Place, Point
-from flowgraph.rendering.layout import LOOP, STACK, place
+from flowgraph.rendering.layout import BESIDE, LOOP, STACK, place
 from flowgraph.rendering.measure import text_width
 from flowgraph.rendering.palette import THEMES
 from flowgraph.rendering.picture import Frame, Link, Picture, Row, Span, Strip, Swatch, Tile
-from flowgraph.rendering.routing import ARROW_ROOM, arrow, curve, placed_links, shortened, sideways
+from flowgraph.rendering.routing import ARROW_ROOM, arrow, curve, placed_links, shorten_line, sideways
 
 _BELOW = 12.0  # between the picture and its caption
+TITLE_BASE = 15.0  # between the top of a frame and the base line of its title
 _FONT = "Helvetica,Arial,'Liberation Sans',sans-serif"
 
 
@@ -38,7 +39,7 @@ def svg_text(picture: Picture, layout: Layout, theme: str = "light", short: Call
         f'height="{whole.height:.0f}" fill="{colours["paper"]}"/>',
     ]
     frames = [frame for frame in picture.frames if frame.path in layout.frames]
-    lines += [short(writer.frame(frame, layout.frames[frame.path])) for frame in frames]
+    lines += [short(writer.frame(frame, layout.frames[frame.path], layout.titles[frame.path])) for frame in frames]
     right = picture.direction == "right"
     lines += [short(writer.tile(tile, layout.tiles[tile.id])) for tile in picture.tiles]
     lids = [lid for path, lid in picture.lids.items() if path in layout.frames]
@@ -85,7 +86,7 @@ def loop(tile: Tile, at: Place, right: bool) -> Loop:
         return Loop(path, (x, y - 12), (x, y), (middle - wide / 2, y - 15), room)
     x, y = at.x + at.width + off, at.y + 10
     path = f"M{x:.1f} {at.y + at.height - 10:.1f}h7q5 0 5 -5V{y + 5:.1f}q0 -5 -5 -5H{x + ARROW_ROOM:.1f}"
-    room = Place(x, y - 4, LOOP - STACK - 9 + wide, at.height - 12)
+    room = Place(x, y - 4, BESIDE - STACK + wide, at.height - 12)
     return Loop(path, (x + 12, y), (x, y), (x + 16, at.y + at.height / 2 + 3.5), room)
 
 
@@ -96,14 +97,14 @@ class _Writer:
         self.colours = colours
         self.right = direction == "right"
 
-    def frame(self, frame: Frame, at: Place) -> str:
-        """A scope: a rounded ground with its title."""
+    def frame(self, frame: Frame, at: Place, title: float) -> str:
+        """A scope: a rounded ground with its title, which begins there."""
         path = escape(frame.path)
         note = f'<tspan dx="8" font-weight="normal">{escape(frame.note)}</tspan>' if frame.note else ""
         return (
             f'<g class="frame" data-frame="{path}"><title>{path}</title>'
             f"{self._rect(at, 'frame', 'frame line', 1.0, 10)}"
-            f'<text x="{at.x + 10:.1f}" y="{at.y + 15:.1f}" font-size="10" font-weight="bold" '
+            f'<text x="{title:.1f}" y="{at.y + TITLE_BASE:.1f}" font-size="10" font-weight="bold" '
             f'fill="{self.colours["muted"]}">{escape(frame.title)}{note}</text></g>'
         )
 
@@ -169,7 +170,7 @@ class _Writer:
             heads.append(arrow(points[-2], points[-1], along_x))
         if arrows[0]:
             heads.append(arrow(points[1], points[0], along_x))
-        path = curve(shortened(points, *arrows, along_x), along_x)
+        path = curve(shorten_line(points, *arrows, along_x), along_x)
         drawn = f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{link.width:g}"{dash}/>'
         return drawn + "".join(f'<polygon points="{head}" fill="{colour}"/>' for head in heads)
 

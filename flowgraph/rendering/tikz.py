@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from typing import Any
+from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from flowgraph.rendering.layering import Layout, Point
-from flowgraph.rendering.layout import place
-from flowgraph.rendering.picture import Picture, Tile
+from flowgraph.rendering.layering import Point
 
 _COMMAND = re.compile(r"([MLCQHVhvq])([-\d. ]*)")
 _MATH = {
@@ -33,13 +30,13 @@ def tikz_text(svg: str) -> str:
     It needs \\usepackage{tikz} and T1 fonts.
     """
     colours: dict[str, str] = {}
-    body = "\n".join(_painted(ElementTree.fromstring(svg), colours))
+    body = "\n".join(_paint(ElementTree.fromstring(svg), colours))
     defined = "".join(f"\\definecolor{{{name}}}{{HTML}}{{{hex[1:]}}}%\n" for hex, name in colours.items())
     options = f"[x={_UNIT:g}pt,y=-{_UNIT:g}pt,every node/.style={{inner sep=0pt,anchor=base west}}]"
     return f"{defined}\\begin{{tikzpicture}}{options}\n{body}\n\\end{{tikzpicture}}%\n"
 
 
-def _painted(root: ElementTree.Element, colours: dict[str, str]) -> Iterator[str]:
+def _paint(root: ElementTree.Element, colours: dict[str, str]) -> Iterator[str]:
     """One command for each shape and each text, in the order in which they are painted."""
     writer = {"rect": _rectangle, "path": _path, "polygon": _polygon}
     for part in root.iter():
@@ -136,13 +133,7 @@ _UNIT = POINTS / SMALLEST
 MARGIN = 3.0
 """Pixels around a picture in a paper, for the lines of the outermost tiles; the paper has a margin of its own."""
 
-HIGHEST = 9.0
-"""Inches of a page of text."""
-
 _SIZE = re.compile(r'\b(width|height)="([\d.]+)"')
-
-_MOST_COLUMNS = 8
-"""Columns in a line that a picture for a column of a paper may have."""
 
 
 def inches_of(pixels: float) -> float:
@@ -150,36 +141,11 @@ def inches_of(pixels: float) -> float:
     return pixels * POINTS / SMALLEST / 72
 
 
-def fitted(picture: Picture, inches: float) -> tuple[Picture, Layout]:
-    """The lowest layout that is no wider; where none is, the narrowest.
-
-    Tried are one line, lines of ever fewer columns, and downwards, then the same without the rows of parameters. What
-    is higher than a page is taken only if nothing else fits.
-    """
-    tried: list[tuple[float, float, bool, float, int, Picture, Layout]] = []
-    for changes in _choices(picture):
-        new = replace(picture, steps=(), **changes)
-        layout = place(new)
-        over = max(0.0, inches_of(layout.width + 2 * MARGIN) - inches)
-        high = max(0.0, inches_of(layout.height + 2 * MARGIN) - HIGHEST)
-        tried.append((over, high, "tiles" in changes, layout.height, len(tried), new, layout))
-    *_, new, layout = min(tried, key=lambda trial: trial[:5])
-    return new, layout
-
-
 def in_print(svg: str) -> str:
     """An SVG with its size in inches in place of pixels."""
     return _SIZE.sub(lambda match: f'{match[1]}="{inches_of(float(match[2])):.3f}in"', svg, count=2)
 
 
-def _choices(picture: Picture) -> Iterator[Mapping[str, Any]]:
-    frames = tuple(replace(frame, note="") for frame in picture.frames)
-    bare = tuple(_without_parameters(tile) for tile in picture.tiles)
-    for fewer in ({}, {"tiles": bare}):
-        for count in (0, *range(min(_MOST_COLUMNS, len(picture.tiles)), 1, -1)):
-            yield {"direction": "right", "wrap": count, **fewer}
-        yield {"direction": "down", "wrap": 0, "frames": frames, **fewer}
-
-
-def _without_parameters(tile: Tile) -> Tile:
-    return replace(tile, rows=tuple(row for row in tile.rows if not row.fill) or tile.rows)
+def enlarge_svg(svg: str, zoom: float) -> str:
+    """An SVG so many times as large."""
+    return _SIZE.sub(lambda match: f'{match[1]}="{math.floor(float(match[2]) * zoom)}"', svg, count=2)

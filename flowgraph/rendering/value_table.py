@@ -10,6 +10,8 @@ import numpy as np
 from flowgraph.box import Box
 from flowgraph.graph.topology import Topology
 from flowgraph.markup import MOST_ROWS, table, text
+from flowgraph.rendering.statistics import describe, mean_text
+from flowgraph.rendering.wording import number_text
 from flowgraph.shapes.spec import shape_text
 
 HEADINGS = ("name", "box", "shape", "dtype", "min", "mean", "max", "exactly 0", "not finite")
@@ -48,11 +50,9 @@ def summary(value: Any) -> list[str]:
     if array.dtype.kind not in "biufc" or not array.size:
         return [*kind, *[""] * 5]
     with np.errstate(all="ignore"):
-        size = np.abs(array) if array.dtype.kind == "c" else array
         good = np.isfinite(array)
-        kept = size[good] if array.dtype.kind in "fc" else size
         bad = array.size - np.count_nonzero(good)
         zero = 1 - np.count_nonzero(array) / array.size
-        numbers = [kept.min(), kept.mean(dtype=float), kept.max()] if kept.size else []
-    shown = [f"{float(number):.4g}" for number in numbers] or ["", "", ""]
+        found = describe(array[good])
+    shown = [number_text(found.low), mean_text(found), number_text(found.high)] if found is not None else [""] * 3
     return [*kind, *shown, f"{zero:.0%}" if zero else "", str(bad) if bad else ""]

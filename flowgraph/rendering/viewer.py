@@ -16,10 +16,10 @@ from flowgraph.printable import printable
 from flowgraph.rendering.channels import STEEP
 from flowgraph.rendering.columns import GAP, WIRE, WIRE_SIZE
 from flowgraph.rendering.compose import compose
+from flowgraph.rendering.derived_lines import derivative_latex
 from flowgraph.rendering.formulas import mathml, plain_formula
-from flowgraph.rendering.labels import titles_of
 from flowgraph.rendering.layering import LANE, LINE_GAP, TURN, Arrangement, Layout, Place, Placed
-from flowgraph.rendering.layout import MARGIN, TITLE, Placer, loop_room
+from flowgraph.rendering.layout import MARGIN, TITLE, TITLE_CLEAR, TITLE_INSET, Placer, loop_room
 from flowgraph.rendering.measure import row_width, tile_size
 from flowgraph.rendering.module_tile import module_tile
 from flowgraph.rendering.modules import Module, modules
@@ -27,8 +27,10 @@ from flowgraph.rendering.nesting import FRAME, PORTS, InlineLeaves, way
 from flowgraph.rendering.palette import adaptive, check_theme, drawn_theme, html_page
 from flowgraph.rendering.picture import Frame, Picture, Tile
 from flowgraph.rendering.routing import APART, CORNER, STRAIGHT
-from flowgraph.rendering.subject import Memory, Statistics, Subject
+from flowgraph.rendering.statistics import Statistics
+from flowgraph.rendering.subject import Memory, Subject
 from flowgraph.rendering.svg_text import svg_text
+from flowgraph.rendering.titles import Titles, run_path, titles_of
 from flowgraph.rendering.wording import identifier, number_text
 
 if TYPE_CHECKING:
@@ -46,12 +48,12 @@ class Alike:
     def __init__(self) -> None:
         self._models: dict[str, tuple[int, float, float, list[str]]] = {}
 
-    def shortened(self, part: str) -> str:
+    def shorten_part(self, part: str) -> str:
         """A part `<g ...>...</g>`: as it is if none before it is like it, else empty, with what is its own."""
         end = part.index(">")
         body = part[end + 1 : -len("</g>")]
         texts: list[str] = []
-        blank = _TEXT.sub(lambda match: f">{_noted(match[1], texts)}<", body)
+        blank = _TEXT.sub(lambda match: f">{_note_texts(match[1], texts)}<", body)
         x, y = _first_place(body)
         shape = _PLACES.sub(lambda match: _relative(match, x, y), blank)
         known = self._models.get(shape)
@@ -65,23 +67,24 @@ class Alike:
         return f'{part[:end]} data-like="{number}" data-at="{at}"{words}></g>'
 
 
-def rounded(layout: Layout) -> Layout:
+def round_layout(layout: Layout) -> Layout:
     """A layout in tenths of a pixel, as they are written: then what is alike is alike to the last digit."""
     return Layout(
         layout.width,
         layout.height,
         layout.folded,
-        {name: _rounded(at) for name, at in layout.tiles.items()},
-        {name: _rounded(at) for name, at in layout.frames.items()},
+        {name: _round_place(at) for name, at in layout.tiles.items()},
+        {name: _round_place(at) for name, at in layout.frames.items()},
+        {name: round(x, 1) for name, x in layout.titles.items()},
         [(link, [(round(x, 1), round(y, 1)) for x, y in points]) for link, points in layout.routes],
     )
 
 
-def _rounded(at: Place) -> Place:
+def _round_place(at: Place) -> Place:
     return Place(round(at.x, 1), round(at.y, 1), at.width, at.height)
 
 
-def _noted(text: str, texts: list[str]) -> str:
+def _note_texts(text: str, texts: list[str]) -> str:
     """Note the lines of a text; what is left of it in the shape is how many there are."""
     lines = text.split("\n")
     texts += lines
@@ -112,9 +115,12 @@ def panel_data(subject: Subject, picture: Picture) -> dict[str, Any]:
     """Formulas by class, histograms by tile, source lines by place; boxes are those that have a tile of their own."""
     tiles = {tile.id for tile in picture.tiles}
     shown = {identifier(name): box for box, name in subject.graph.names.items() if identifier(name) in tiles}
-    classes = {type(box) for box in shown.values()}
+    derivatives = {type(box): derivative_latex(box) for box in shown.values()}
+    classes = set(derivatives)
     return {
-        "formulas": {cls.__name__: [_typeset(cls.formula), _typeset(cls.derivative)] for cls in _sorted(classes)},
+        "formulas": {
+            cls.__name__: [_typeset(cls.formula), _typeset(derivatives[cls])] for cls in _sort_classes(classes)
+        },
         "histograms": {id: bars for id, box in shown.items() if (bars := _histograms(subject, box))},
         "sources": {str(box.built_at): _source(box) for box in shown.values()},
     }
@@ -126,7 +132,7 @@ def panel_script(data: dict[str, Any]) -> str:
     return f'\n<script type="application/json" id="details">{text}</script>'
 
 
-def _sorted(classes: set[type[Box]]) -> list[type[Box]]:
+def _sort_classes(classes: set[type[Box]]) -> list[type[Box]]:
     return sorted(classes, key=lambda cls: cls.__name__)
 
 
@@ -141,14 +147,15 @@ def _typeset(latex: str) -> str:
 def _histograms(subject: Subject, box: Box) -> dict[str, list[Any]]:
     both = {"value": subject.value(box), "gradient": subject.gradient(box)}
     return {
-        name: _bars(known) for name, known in both.items() if known is not None and known.histogram and known.size > 1
+        name: _bars(known)
+        for name, known in both.items()
+        if known is not None and known.histogram and not known.is_zero
     }
 
 
 def _bars(statistics: Statistics) -> list[Any]:
     """The levels of the bins, and what their ends are."""
-    most = max(abs(statistics.low), abs(statistics.high))
-    return [list(statistics.histogram), number_text(-most), number_text(most)]
+    return [list(statistics.histogram), number_text(statistics.low), number_text(statistics.high)]
 
 
 def _source(box: Box) -> str:
@@ -163,12 +170,12 @@ def openable(
     subject: Subject, *, collapse: Any = "auto", titles: Any = None, depth: Any = None, **settings: Any
 ) -> Picture:
     """The picture in which modules can be opened; those that `collapse` names are closed to begin with."""
-    known = titles_of(titles)
+    known = titles_of(subject, titles)
     found = modules(subject, collapse, known, depth) if len(subject.graph) <= MOST_BOXES else []
     if len(subject.graph) > MOST_BOXES or any(module.paths == [""] for module in found):
-        return compose(subject, collapse=collapse, titles=titles, depth=depth, **settings)
+        return compose(subject, collapse=collapse, titles=known, depth=depth, **settings)
     closed = [module for module in found if module.scoped]  # steps of a loop have no frame to open
-    picture = compose(subject, collapse=False, titles=titles, **settings)
+    picture = compose(subject, collapse=False, titles=known, **settings)
     rows = [module for module in closed if len(module.paths) > 1]
     lids = {path: _lid(subject, path, module, known) for path, module in _scopes(subject).items() if module.tail}
     lids |= {_row_path(module): _lid(subject, _row_path(module), module, known) for module in rows}
@@ -194,7 +201,7 @@ def _hold(module: Module, box: Box) -> None:
         module.tail.append(box)
 
 
-def _lid(subject: Subject, path: str, module: Module, titles: Mapping[str, str]) -> Tile:
+def _lid(subject: Subject, path: str, module: Module, titles: Titles) -> Tile:
     """The tile of a closed frame."""
     return module_tile(subject, module, f"{identifier(path)}@lid", titles)
 
@@ -214,7 +221,7 @@ def _with_rows(frames: tuple[Frame, ...], rows: list[Module]) -> tuple[Frame, ..
             result.append(frame)
             continue
         if frame.path == module.paths[0]:
-            row = Frame(_row_path(module), module.title, f"×{len(module.paths)}", frame.parent)
+            row = Frame(_row_path(module), run_path(module.paths), f"×{len(module.paths)}", frame.parent)
             result.append(row)
         result.append(replace(frame, parent=_row_path(module)))
     return tuple(result)
@@ -233,7 +240,8 @@ def _with_elements_inside(subject: Subject, picture: Picture, rows: list[Module]
 
 
 _CONSTANTS = {
-    "gap": GAP, "wire": WIRE, "wireSize": WIRE_SIZE, "margin": MARGIN, "title": TITLE, "line": LINE_GAP, "turn": TURN,
+    "gap": GAP, "wire": WIRE, "wireSize": WIRE_SIZE, "margin": MARGIN, "title": TITLE,
+    "titleInset": TITLE_INSET, "titleClear": TITLE_CLEAR, "line": LINE_GAP, "turn": TURN,
     "lane": LANE, "apart": APART, "corner": CORNER, "straight": STRAIGHT, "steep": STEEP,
 }  # fmt: skip
 
@@ -387,7 +395,11 @@ def viewer_page(subject: Subject, picture: Picture, theme: str = "auto") -> str:
     placer = Placer(picture)
     layout, colours = placer.layout(), drawn_theme(theme)
     many = len(picture.tiles) > MANY
-    svg = svg_text(picture, rounded(layout), colours, Alike().shortened) if many else svg_text(picture, layout, colours)
+    svg = (
+        svg_text(picture, round_layout(layout), colours, Alike().shorten_part)
+        if many
+        else svg_text(picture, layout, colours)
+    )
     svg = adaptive(svg) if theme == "auto" else svg
     svg = f'<template id="kept">{svg}</template>' if many else svg
     details = panel_script(panel_data(subject, picture))

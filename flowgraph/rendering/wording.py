@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from importlib.resources import files
 from typing import Any
 
 from numpy.typing import DTypeLike
@@ -20,32 +21,37 @@ _UNFIT = re.compile(r"[^A-Za-z0-9_./-]")
 
 
 def number_text(number: Any) -> str:
-    """Three digits of a number: 2.57, 0.0348, 7.8e-3, NaN."""
+    """Three digits of a number, and the whole part of one below 100,000: 2.57, 0.0348, 12345, 7.8e−5, NaN."""
     if isinstance(number, complex):
-        return f"{number_text(number.real)}{'+' if number.imag >= 0 else '−'}{number_text(abs(number.imag))}i"
-    value = float(number)
-    if math.isnan(value):
-        return "NaN"
-    if math.isinf(value):
-        return "Inf" if value > 0 else "−Inf"
-    if value == int(value) and abs(value) < 1e5:
-        text = str(int(value))
-    elif 0.00995 <= abs(value) < 99999.5:
-        text = f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}"
-    else:
-        digits, exponent = f"{value:.1e}".split("e")
-        text = f"{digits}e{int(exponent)}"
-    return text.replace("-", "−", 1) if text.startswith("-") else text
+        return _complex_text(number, number_text)
+    value = float(number) + 0.0  # a negative zero is 0
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "Inf" if value > 0 else "−Inf"
+    return _sign_text(f"{value:.0f}" if 999.5 <= abs(value) < 99999.5 else f"{value:.3g}")
 
 
 def exact_text(number: object) -> str:
-    """A number that somebody wrote, as it is written: 0.001, 1e-5, 2."""
-    value = number.item() if hasattr(number, "item") else number
-    if isinstance(value, bool | complex):
-        return str(value)
-    mantissa, _, exponent = f"{value:g}".partition("e")
-    mantissa = mantissa.replace("-", "−")
-    return mantissa + (f"e{exponent[:1].replace('+', '')}{exponent[1:].lstrip('0')}" if exponent else "")
+    """A number that somebody wrote, as it is written: 0.001, 1e−5, 2, 1−2i."""
+    value: Any = number.item() if hasattr(number, "item") else number
+    if isinstance(value, complex):
+        return _complex_text(value, exact_text)
+    return str(value) if isinstance(value, bool) else _sign_text(f"{value + 0:g}")  # -0.0 + 0 is 0.0
+
+
+def numbers_in_javascript() -> str:
+    """The source of numberText and exactText in JavaScript, which write numbers as the two functions above do."""
+    return (files("flowgraph.rendering") / "assets" / "numbers.js").read_text("utf-8")
+
+
+def _complex_text(number: complex, write: Callable[[Any], str]) -> str:
+    """Real and imaginary part, each as a number is written: 1−2i."""
+    return f"{write(number.real)}{'−' if number.imag < 0 else '+'}{write(abs(number.imag))}i"
+
+
+def _sign_text(text: str) -> str:
+    """A number of Python as one writes it: 1.5e-07 is 1.5e−7."""
+    mantissa, _, exponent = text.partition("e")
+    return (f"{mantissa}e{int(exponent)}" if exponent else mantissa).replace("-", "−")
 
 
 def shape_text(shape: Iterable[Any], sizes: Mapping[str, int] | None = None) -> str:
@@ -79,7 +85,7 @@ def amount_text(amount: Any, unit: str, sizes: Mapping[str, int] | None = None) 
     return " + ".join(texts) if len(texts) < 3 else f"{texts[0]} + …"
 
 
-def shortened(text: str) -> str:
+def shorten_text(text: str) -> str:
     """The text, or its beginning and end where it is long."""
     if len(text) <= LONGEST:
         return text
@@ -119,7 +125,7 @@ def gradient_name(name: str) -> str:
     """The name of the gradient: that of a letter with a number has the number above; "" gives ∇ alone."""
     match = _LETTER.fullmatch(name)
     if match is None:
-        return f"∇{shortened(printable(name))}"
+        return f"∇{shorten_text(printable(name))}"
     return f"∇{match[1]}" + f"({match[2]})".translate(_RAISED)
 
 

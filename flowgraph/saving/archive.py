@@ -66,7 +66,9 @@ def read_archive(
             f"written; take another copy"
         )
     dtypes = head["dtypes"]
-    return head["document"], {name: _restored(path, name, array, dtypes.get(name)) for name, array in stored.items()}
+    return head["document"], {
+        name: _restore_dtype(path, name, array, dtypes.get(name)) for name, array in stored.items()
+    }
 
 
 def _header(path: str | os.PathLike[str], content: bytes) -> dict[str, Any]:
@@ -142,7 +144,7 @@ def _storable(name: str, array: object) -> tuple[Array, str | None]:
     return np.asarray(array, native, order="C"), None if native.str == dtype else dtype
 
 
-def _restored(path: str | os.PathLike[str], name: str, array: Array, dtype: DTypeLike | None) -> Array:
+def _restore_dtype(path: str | os.PathLike[str], name: str, array: Array, dtype: DTypeLike | None) -> Array:
     """The array as it was before `_storable`; any other dtype than that could be is refused."""
     if dtype is None:
         return array

@@ -78,7 +78,7 @@ class Writer:
         if type(value) is dict:
             pairs = ((self.value(k, name), self.value(v, f"{name}[{k!r}]")) for k, v in value.items())
             return {"dict": [[key, item] for key, item in pairs]}
-        for word, test, write in self._written():
+        for word, test, write in self._writers():
             if test(value):
                 return {word: write(value, name)}
         raise UsageError(
@@ -86,7 +86,7 @@ class Writer:
             f"slices, ranges, dtypes, arrays or boxes: what can be read again without running code"
         )
 
-    def _written(self) -> tuple[tuple[str, Callable[[Any], bool], Callable[[Any, str], Any]], ...]:
+    def _writers(self) -> tuple[tuple[str, Callable[[Any], bool], Callable[[Any, str], Any]], ...]:
         return (
             ("size", lambda v: isinstance(v, Size), self._size),
             ("slice", lambda v: type(v) is slice, lambda v, n: self._all((v.start, v.stop, v.step), n)),
@@ -185,11 +185,11 @@ class Reader:
         for names_of_term, factor in terms.items():
             term: int | Size = factor
             for name in names_of_term:
-                term = self._named(name) * term
+                term = self._size_named(name) * term
             size = size + term
         return size
 
-    def _named(self, name: str) -> Any:
+    def _size_named(self, name: str) -> Any:
         if not name.startswith("?"):
             return Size(name)
         return self.unknowns.setdefault(name, unknown())
@@ -308,14 +308,18 @@ def load(path: str | os.PathLike[str], *, max_bytes: int | None = None) -> Graph
 
 def graph_document(graph: Graph) -> tuple[dict[str, Any], dict[str, Any]]:
     """The table of boxes of a graph and the arrays that it refers to."""
-    boxes = _with_boxes_of_settings(graph.outputs)
+    ordered = list(map(id, graph.inputs)) != list(map(id, Graph(*graph.outputs).inputs))
+    boxes = _with_boxes_of_settings((*graph.inputs, *graph.outputs) if ordered else graph.outputs)
     writer = Writer({box: place for place, box in enumerate(boxes)})
     names = unique_names(boxes)
     for box in boxes:  # parameters first, so that each has its own name in the file
         if isinstance(box, Parameter):
             writer.array(names[box], box.value)
     rows = [_row(box, writer, names[box]) for box in boxes]
-    return {"boxes": rows, "outputs": [writer.places[box] for box in graph.outputs]}, writer.arrays
+    document: dict[str, Any] = {"boxes": rows, "outputs": [writer.places[box] for box in graph.outputs]}
+    if ordered:  # in another order than the outputs read them, or not read at all
+        document["inputs"] = [writer.places[box] for box in graph.inputs]
+    return document, writer.arrays
 
 
 def read_graph(
@@ -330,7 +334,8 @@ def read_graph(
             for row in document["boxes"]:
                 boxes.append(_box(row, reader))
                 memory.hold(boxes[-1].outputs)
-            return Graph(*[reader.box(place) for place in document["outputs"]])
+            inputs = [reader.box(place) for place in document.get("inputs", ())]
+            return Graph(*[reader.box(place) for place in document["outputs"]], along=inputs)
     except SavedFileError as error:
         raise SavedFileError(f"{path}: box {len(boxes)}: {excerpt(error)}") from error.__cause__
 
@@ -346,7 +351,7 @@ def _with_boxes_of_settings(outputs: Iterable[Box]) -> list[Box]:
             for needed in rest:
                 if needed not in seen:
                     seen.add(needed)
-                    stack.append((needed, _needed(needed)))
+                    stack.append((needed, _boxes_before(needed)))
                     break
             else:
                 stack.pop()
@@ -355,7 +360,7 @@ def _with_boxes_of_settings(outputs: Iterable[Box]) -> list[Box]:
     return order
 
 
-def _needed(box: Box) -> Iterator[Box]:
+def _boxes_before(box: Box) -> Iterator[Box]:
     yield from box.children
     if not isinstance(box, Constant):
         yield from (value for value in box.setting_values().values() if isinstance(value, Box))

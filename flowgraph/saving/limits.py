@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from flowgraph.errors import FlowgraphError, SavedFileError
 from flowgraph.printable import printable_lines
+from flowgraph.saving.pipes import is_pipe, read_pipe
 from flowgraph.saving.replacing import must_exist, reading
 from flowgraph.shapes.size import Shape, Size
 from flowgraph.shapes.spec import Spec
@@ -50,25 +51,33 @@ def read_within(
     path: str | os.PathLike[str], needed: str, error: type[FlowgraphError], max_bytes: int | None = None
 ) -> bytes:
     """The content of a file; a larger one than `max_bytes` is refused, and not read."""
-    size = size_of(path, needed, error)
-    check_size(path, size, error, max_bytes)
-    with reading(path), open(path, "rb") as file:
-        content = file.read() if size else _of_pipe(file, _most(max_bytes))
+    if is_pipe(must_exist(path)):
+        with reading(path):
+            content = read_pipe(path, _most(max_bytes), error)
+    else:
+        size = size_of(path, needed, error)
+        check_size(path, size, error, max_bytes)
+        with reading(path), open(path, "rb") as file:
+            content = file.read() if size else _of_no_size(file, _most(max_bytes))
     check_size(path, len(content), error, max_bytes)
     return content
 
 
+_NO_FILES = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"), (stat.S_ISCHR, "a device"),
+             (stat.S_ISBLK, "a device"))  # fmt: skip
+
+
 def size_of(path: str | os.PathLike[str], needed: str, error: type[FlowgraphError]) -> int:
-    """The bytes of a file, 0 of a pipe; a folder is refused, and a device, of which some have no end."""
+    """The bytes of a file; a folder is refused, a pipe, and a device, of which some have no end."""
     status = os.stat(must_exist(path))
-    for is_such, what in ((stat.S_ISDIR, "a folder"), (stat.S_ISCHR, "a device"), (stat.S_ISBLK, "a device")):
+    for is_such, what in _NO_FILES:
         if is_such(status.st_mode):
             raise error(f"{path}: found {what}, needs {needed}")
     return status.st_size
 
 
-def _of_pipe(file: IO[bytes], most: int) -> bytes:
-    """What comes from a pipe or a device, which may have no end."""
+def _of_no_size(file: IO[bytes], most: int) -> bytes:
+    """What comes from a file of the system that says no size, and may have no end."""
     content = bytearray()
     while len(content) <= most and (piece := file.read(1 << 20)):
         content += piece

@@ -59,7 +59,7 @@ class Lock:
         killed: dict[str, Any] | None = None
         told = False
         while not create_file(self.path, own):
-            content, holder = self._read()
+            content, holder = self._read_record()
             if content is None:
                 continue
             if has_ended(holder):
@@ -99,7 +99,7 @@ class Lock:
     ) -> None:
         self.release()
 
-    def _read(self) -> tuple[bytes | None, dict[str, Any]]:
+    def _read_record(self) -> tuple[bytes | None, dict[str, Any]]:
         """The content of the lock file, None if it no longer exists."""
         try:
             content = self.path.read_bytes()
@@ -113,7 +113,7 @@ class Lock:
     def _remove(self, content: bytes) -> None:
         """Remove a lock with this content, if that is still its content when this process has the turn."""
         with self._turn() as own:
-            if own and self._read()[0] == content:
+            if own and self._read_record()[0] == content:
                 self.path.unlink(missing_ok=True)
 
     @contextmanager

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from flowgraph.errors import FileWriteError, MissingPathError, UsageError
 from flowgraph.markup import sized_to_fit
+from flowgraph.saving.pipes import is_pipe, write_pipe
 
 SUFFIX = ".part"
 
@@ -39,6 +40,7 @@ _REMEDIES = {
     errno.EEXIST: "what should be its folder is none; choose another",
     errno.EISDIR: "a folder of that name is there; choose another name",
     errno.ENAMETOOLONG: "choose a shorter name",
+    errno.ENXIO: "a named pipe of that name is there, and no process reads from it; choose another name",
 }
 
 
@@ -50,7 +52,10 @@ def replace_file(path: str | os.PathLike[str], content: bytes) -> Path:
     """
     with writing(path):
         target = Path(os.path.realpath(path))
-        if target.exists() and not target.is_file() and not target.is_dir():  # a pipe, a terminal
+        if is_pipe(target):
+            write_pipe(target, content)
+            return Path(path)
+        if target.exists() and not target.is_file() and not target.is_dir():  # a terminal
             target.write_bytes(content)
             return Path(path)
         part = _written_part(target, content)
@@ -83,7 +88,7 @@ def create_file(path: str | os.PathLike[str], content: bytes) -> bool:
         target = Path(os.path.realpath(path))
         part = _written_part(target, content)
         try:
-            return _linked(part, target)
+            return _link_part(part, target)
         finally:
             part.unlink(missing_ok=True)
 
@@ -153,7 +158,7 @@ def _stem(target: Path) -> str:
     return f".{target.name.encode()[:150].decode(errors='ignore')}."
 
 
-def _linked(part: Path, target: Path) -> bool:
+def _link_part(part: Path, target: Path) -> bool:
     """Give the part the name of the target as well, unless that is taken; where no links are, write it there."""
     try:
         os.link(part, target)

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Value, holds_box, joined
+from flowgraph.box import Value, holds_box, join_boxes
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.functional import make_vjp
 from flowgraph.functional.custom import custom_vjp
-from flowgraph.functional.flat import flatten
 from flowgraph.loops.containers import arrays_of
+from flowgraph.loops.vectors import flatten
 from flowgraph.scipy import in_arrays, in_numbers, of_scipy
 
 Slope = Callable[..., Any]
@@ -49,7 +49,7 @@ def odeint(func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **setti
     >>> round(float(grad(decay)(1.0)), 4)  # the derivative of exp(-rate)
     -0.3679
     """
-    return _solution(_by_odeint, func, np.atleast_1d(joined(y0)), joined(t), args, **settings)
+    return _solution(_by_odeint, func, np.atleast_1d(join_boxes(y0)), join_boxes(t), args, **settings)
 
 
 def solve_ivp(
@@ -105,14 +105,14 @@ def solve_ivp(
             f"times at which the state is wanted"
         )
     goes_on = int(not holds_box([t_span[1], t_eval]) and t_span[1] != t_eval[-1])
-    times = np.concatenate([joined([t_span[0]]), joined(t_eval), joined([t_span[1]] * goes_on)])
+    times = np.concatenate([join_boxes([t_span[0]]), join_boxes(t_eval), join_boxes([t_span[1]] * goes_on)])
 
     def slope(y: Value, t: Value, *more: Value) -> Any:
         return fun(t, y, *more)
 
-    states = _solution(_by_solve_ivp, slope, joined(y0), times, given, method=method, **options)
+    states = _solution(_by_solve_ivp, slope, join_boxes(y0), times, given, method=method, **options)
     return of_scipy("optimize", "solve_ivp").OptimizeResult(
-        t=joined(t_eval), y=np.transpose(states[1 : len(times) - goes_on])
+        t=join_boxes(t_eval), y=np.transpose(states[1 : len(times) - goes_on])
     )
 
 
@@ -132,11 +132,13 @@ def _by_solve_ivp(func: Slope, y0: Value, t: Value, args: tuple[Any, ...], **set
     return np.concatenate([[y0], solution.y.T])
 
 
-def _solved(solver: Solver, func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **settings: Value) -> Any:
+def _solve_directly(
+    solver: Solver, func: Slope, y0: Value, t: Value, args: tuple[Any, ...] = (), **settings: Value
+) -> Any:
     return solver(func, y0, t, args, **settings)
 
 
-_solution = custom_vjp(_solved, shape=lambda solver, func, y0, t, args=(), **_: (*np.shape(t), *np.shape(y0)))
+_solution = custom_vjp(_solve_directly, shape=lambda solver, func, y0, t, args=(), **_: (*np.shape(t), *np.shape(y0)))
 
 
 @_solution.bprop  # type: ignore[untyped-decorator]
@@ -152,7 +154,7 @@ def _adjoint(
     func = in_arrays(func)
     flat, unflatten = flatten(args)
     count, size = np.shape(y)
-    back = _augmented(func, unflatten, size)
+    back = _augment_slopes(func, unflatten, size)
     by_state, by_time, by_args = grad[-1], 0.0, np.zeros(np.shape(flat))
     by_times = []
     for i in range(count - 1, 0, -1):
@@ -167,7 +169,7 @@ def _adjoint(
     return None, None, by_state, np.stack(by_times[::-1]), unflatten(by_args)
 
 
-def _augmented(func: Slope, unflatten: Callable[[Any], Any], size: int) -> Slope:
+def _augment_slopes(func: Slope, unflatten: Callable[[Any], Any], size: int) -> Slope:
     """The slopes of the state and of the three gradients."""
     product_at = make_vjp(lambda y, t, flat: func(y, t, *unflatten(flat)), (0, 1, 2))
 

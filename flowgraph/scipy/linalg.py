@@ -13,6 +13,27 @@ from flowgraph.errors import DtypeError
 from flowgraph.functional import vmap
 from flowgraph.functional.custom import custom_vjp
 from flowgraph.scipy import of_scipy
+from flowgraph.scipy.decompositions import (
+    block_diag,
+    cholesky,
+    det,
+    eigh,
+    eigvalsh,
+    inv,
+    norm,
+    pinv,
+    qr,
+    solve,
+    svd,
+    svdvals,
+    toeplitz,
+    transpose_matrix,
+)
+
+__all__ = [
+    "block_diag", "cho_factor", "cho_solve", "cholesky", "det", "eigh", "eigvalsh", "expm", "inv", "logm", "norm",
+    "pinv", "qr", "solve", "solve_banded", "solve_sylvester", "solve_triangular", "sqrtm", "svd", "svdvals", "toeplitz",
+]  # fmt: skip
 
 
 def sqrtm(A: Value) -> Any:
@@ -166,9 +187,7 @@ def cho_factor(a: Value, lower: bool = False, **settings: Value) -> Any:
     """
     if not holds_box(a):
         return _linalg().cho_factor(a, lower=lower, **settings)
-    if lower:
-        return np.linalg.cholesky(a), True
-    return _transposed(np.linalg.cholesky(_transposed(a))), False
+    return cholesky(a, lower=lower), lower
 
 
 def cho_solve(c_and_lower: tuple[Value, bool], b: Value, **settings: Value) -> Any:
@@ -204,7 +223,7 @@ def _linalg() -> Any:
     return of_scipy("linalg", "flowgraph.scipy.linalg")
 
 
-def _called(name: str) -> Callable[..., Any]:
+def _call_linalg(name: str) -> Callable[..., Any]:
     return lambda *args, **settings: getattr(_linalg(), name)(*args, **settings)
 
 
@@ -222,10 +241,6 @@ def _over_stacks(function: Callable[..., Any], *arrays: Value) -> Any:
     mapped = longest if any(longest) else outer
     rows = [x if along or not has else x[0] for x, has, along in zip(arrays, outer, mapped, strict=True)]
     return vmap(partial(_over_stacks, function), tuple(0 if along else None for along in mapped))(*rows)
-
-
-def _transposed(a: Value) -> Any:
-    return np.swapaxes(a, -1, -2)
 
 
 def _of_real_numbers(name: str) -> Callable[[Value], Any]:
@@ -249,7 +264,7 @@ def _analytic(value: Callable[[Value], Any]) -> Any:
 
     @function.bprop  # type: ignore[untyped-decorator]
     def along(grad: Value, h: Value, A: Value) -> tuple[Any, ...]:
-        transposed, size = _transposed(A), np.shape(A)[0]
+        transposed, size = transpose_matrix(A), np.shape(A)[0]
         above = np.concatenate([transposed, grad], axis=1)
         below = np.concatenate([np.zeros_like(transposed), transposed], axis=1)
         return (function(np.concatenate([above, below], axis=0))[:size, size:],)
@@ -258,23 +273,23 @@ def _analytic(value: Callable[[Value], Any]) -> Any:
 
 
 _root = custom_vjp(_of_real_numbers("sqrtm"), shape=np.shape)
-_exponential = _analytic(_called("expm"))
+_exponential = _analytic(_call_linalg("expm"))
 _logarithm = _analytic(_of_real_numbers("logm"))
-_sylvester = custom_vjp(_called("solve_sylvester"), shape=lambda a, b, q: np.shape(q))
-_triangular = custom_vjp(_called("solve_triangular"), shape=lambda a, b, **_: np.shape(b))
-_banded = custom_vjp(_called("solve_banded"), shape=lambda l_and_u, ab, b, **_: np.shape(b))
+_sylvester = custom_vjp(_call_linalg("solve_sylvester"), shape=lambda a, b, q: np.shape(q))
+_triangular = custom_vjp(_call_linalg("solve_triangular"), shape=lambda a, b, **_: np.shape(b))
+_banded = custom_vjp(_call_linalg("solve_banded"), shape=lambda l_and_u, ab, b, **_: np.shape(b))
 
 
 @_root.bprop  # type: ignore[untyped-decorator]
 def _by_matrix(grad: Value, root: Value, A: Value) -> tuple[Any, ...]:
     """From root d + d root = dA."""
-    return (solve_sylvester(_transposed(root), _transposed(root), grad),)
+    return (solve_sylvester(transpose_matrix(root), transpose_matrix(root), grad),)
 
 
 @_sylvester.bprop  # type: ignore[untyped-decorator]
 def _by_coefficients(grad: Value, x: Value, a: Value, b: Value, q: Value) -> tuple[Any, ...]:
-    w = solve_sylvester(_transposed(a), _transposed(b), grad)
-    return -w @ _transposed(x), -_transposed(x) @ w, w
+    w = solve_sylvester(transpose_matrix(a), transpose_matrix(b), grad)
+    return -w @ transpose_matrix(x), -transpose_matrix(x) @ w, w
 
 
 @_triangular.bprop  # type: ignore[untyped-decorator]
@@ -287,9 +302,9 @@ def _by_triangle(
         w = np.conj(solve_triangular(a, np.conj(grad), **again))
     else:
         w = solve_triangular(a, grad, trans=1 - trans, **again)
-    by_matrix = -(np.outer(w, x) if len(np.shape(x)) == 1 else w @ _transposed(x))
+    by_matrix = -(np.outer(w, x) if len(np.shape(x)) == 1 else w @ transpose_matrix(x))
     if trans:
-        by_matrix = _transposed(by_matrix) if trans == 1 else np.conj(_transposed(by_matrix))
+        by_matrix = transpose_matrix(by_matrix) if trans == 1 else np.conj(transpose_matrix(by_matrix))
     edge = int(unit_diagonal)
     return (np.tril(by_matrix, -edge) if lower else np.triu(by_matrix, edge)), w
 

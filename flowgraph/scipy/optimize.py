@@ -12,8 +12,8 @@ from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.functional import grad as gradient_of
 from flowgraph.functional import jacobian, make_vjp, value_and_grad
 from flowgraph.functional.custom import custom_vjp
-from flowgraph.functional.flat import flatten
 from flowgraph.loops.containers import arrays_of
+from flowgraph.loops.vectors import flatten
 from flowgraph.scipy import in_arrays, in_numbers, of_scipy
 
 Objective = Callable[..., Any]
@@ -166,7 +166,7 @@ def _start(who: str, x0: Value) -> Any:
     return np.asarray(x0, float)
 
 
-def _solved(solver: Objective, equation: Objective, start: Value, args: tuple[Any, ...]) -> Any:
+def _solve_equation(solver: Objective, equation: Objective, start: Value, args: tuple[Any, ...]) -> Any:
     solution = solver(*args)
     if not (solution.success or _is_exact(equation, solution.x, args)):
         raise FlowgraphError(
@@ -184,7 +184,7 @@ def _is_exact(equation: Objective, x: Value, args: tuple[Any, ...]) -> bool:
     return bool(np.all(np.abs(step) <= 1e-6 * (1 + np.abs(x))))
 
 
-_solution = custom_vjp(_solved, shape=lambda solver, equation, start, args: np.shape(start))
+_solution = custom_vjp(_solve_equation, shape=lambda solver, equation, start, args: np.shape(start))
 
 
 @_solution.bprop  # type: ignore[untyped-decorator]

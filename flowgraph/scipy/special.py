@@ -11,6 +11,7 @@ import numpy as np
 
 from flowgraph import boxes
 from flowgraph.box import Box, Value, holds_box
+from flowgraph.boxes.special import gamma_function
 from flowgraph.boxes.special.scipy_special import special
 from flowgraph.numpy.construction import array
 
@@ -69,7 +70,7 @@ def multigammaln(a: Value, d: int) -> Any:
     """scipy.special.multigammaln, which also takes a box as a."""
     if not isinstance(a, Box):
         return special().multigammaln(a, d)
-    return sum(special().gammaln(a - i / 2) for i in range(d)) + d * (d - 1) / 4 * np.log(np.pi)
+    return gamma_function.multigammaln(a, d)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,31 +1,28 @@
-"""What Optuna does in a search, and its database: samplers, pruners, URLs, errors with a remedy, turns."""
+"""The database of a search: its URL, errors with a remedy, whose turn it is, and a thread that an interrupt spares."""
 
 from __future__ import annotations
 
 import hashlib
 import re
-import warnings
 import weakref
 from _thread import get_ident, start_new_thread
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from flowgraph.errors import FlowgraphError, UsageError, install_hint, optional
-from flowgraph.plan.numpy.threads import Task, serve
+from flowgraph.errors import FlowgraphError, UsageError, install_hint
+from flowgraph.plan.numpy.threads import Task
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.limits import excerpt
 from flowgraph.saving.lock import Lock
+from flowgraph.search.sampling import optuna, quiet
 
 if TYPE_CHECKING:
     from optuna.study import Study
-    from optuna.trial import Trial as OptunaTrial
 
 DRIVERS = {"postgresql": "psycopg", "mysql": "pymysql", "mariadb": "pymysql"}
 """The driver of each kind of database where the URL names none."""
@@ -114,13 +111,13 @@ def check_storage(storage: Any) -> Any:
             f"search: the storage {shown!r} needs the driver {missing.name!r}, which is not installed; {_driver(url)}"
         ) from None
     except (SQLAlchemyError, ValueError, TypeError) as error:
-        raise StorageError(f"search: the storage {shown!r} is refused: {_said(error, url)}") from None
+        raise StorageError(f"search: the storage {shown!r} is refused: {_text_of_error(error, url)}") from None
     try:
         with engine.connect():
             pass
     except Exception as error:  # each driver has errors of its own
         raise StorageError(
-            f"search: the storage {shown!r} cannot be reached: {_said(error, url)}\n"
+            f"search: the storage {shown!r} cannot be reached: {_text_of_error(error, url)}\n"
             f"  see that the server runs and accepts connections, that the database exists (createdb), and that user "
             f"and password are right; without a server, leave the storage out: a SQLite file is used"
         ) from None
@@ -190,7 +187,7 @@ def _driver(url: Any) -> str:
     return f"its package is {url.get_driver_name()} on PyPI"
 
 
-def _said(error: BaseException, url: Any) -> str:
+def _text_of_error(error: BaseException, url: Any) -> str:
     """The first lines of a driver's error, without the password."""
     cause = getattr(error, "orig", None) or error
     lines = [line.strip() for line in str(cause).splitlines() if line.strip()]
@@ -204,8 +201,6 @@ def _without_password(text: str) -> str:
     return re.sub(r"(://?[^:/@\s]*:)[^\s]*@", r"\1***@", text)
 
 
-SAMPLERS = ("tpe", "random", "grid", "quasi-random", "gp")
-PRUNERS = ("median", "halving", "hyperband", "none")
 HEARTBEAT = 10
 """Seconds between two signs of life of a process in the database; Optuna's documentation has 60."""
 
@@ -216,105 +211,43 @@ GRACE = 60
 """Seconds without a sign, six of them, after which a process is taken for dead."""
 
 
-def optuna() -> Any:
-    """The package, quiet."""
-    package = optional("optuna", "a search needs optuna", "search")
-    package.logging.set_verbosity(package.logging.ERROR)
-    return package
-
-
-def sampler_of(given: Any, seed: int) -> Any:
-    """The sampler; its draws depend on the seed and the number of the trial, not on the process."""
-    samplers = optuna().samplers
-    if isinstance(given, samplers.BaseSampler):
-        return given
-    if given == "quasi-random":
-        with _quiet():
-            return samplers.QMCSampler(seed=seed, scramble=True, warn_independent_sampling=False)
-    kinds = {"tpe": samplers.TPESampler, "random": samplers.RandomSampler, "gp": samplers.GPSampler}
-    kinds["grid"] = samplers.RandomSampler  # it draws nothing: each trial is handed a point of the grid
-    if given not in kinds:
-        raise UsageError(
-            f"search: found sampler={given!r}, needs a sampler of Optuna's or one of {', '.join(SAMPLERS)}"
-        )
-
-    class Numbered(samplers.BaseSampler):  # type: ignore[misc, name-defined]
-        """A sampler of its own for each trial: two processes that begin one at the same time draw differently."""
-
-        def before_trial(self, study: Any, trial: Any) -> None:
-            own = int(np.random.SeedSequence([seed, trial.number]).generate_state(1)[0])
-            with _quiet():
-                self.own = kinds[given](seed=own)
-            self.own.before_trial(study, trial)
-
-        def infer_relative_search_space(self, study: Study, trial: OptunaTrial) -> Any:
-            return self.own.infer_relative_search_space(study, trial)
-
-        def sample_relative(self, study: Study, trial: OptunaTrial, search_space: Any) -> Any:
-            return self.own.sample_relative(study, trial, search_space)
-
-        def sample_independent(self, study: Study, trial: OptunaTrial, param_name: str, param_distribution: Any) -> Any:
-            return self.own.sample_independent(study, trial, param_name, param_distribution)
-
-        def after_trial(self, study: Study, trial: OptunaTrial, state: Any, values: Any) -> None:
-            self.own.after_trial(study, trial, state, values)
-
-    return Numbered()
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna().exceptions.ExperimentalWarning)
-        yield
-
-
-def pruner_of(given: object) -> Any:
-    """The pruner; each waits some epochs before it stops a training."""
-    pruners = optuna().pruners
-    if given == "median":
-        # five trials, and five epochs of each, before a median means anything; the first is Optuna's default
-        return pruners.MedianPruner(n_startup_trials=5, n_warmup_steps=5)
-    if given == "halving":
-        return pruners.SuccessiveHalvingPruner(min_resource=3)
-    if given == "hyperband":
-        return pruners.HyperbandPruner(min_resource=3)
-    if given == "none" or given is None:
-        return pruners.NopPruner()
-    if isinstance(given, pruners.BasePruner):
-        return given
-    raise UsageError(f"search: found pruner={given!r}, needs a pruner of Optuna's or one of {', '.join(PRUNERS)}")
-
-
-def study_of(storage: Any, name: str, pruner: Any) -> Any:
+def study_of(storage: Any, name: str) -> Any:
     """The study in a database, made if it is not there; None keeps it in memory, a path is a file of SQLite.
 
     A database that cannot be used is a `StorageError`, which names no password.
 
-    A trial whose process died is taken up again: processes show that they live, and one that has not for a minute
-    has died.
+    Processes show that they live: the trials of one that has not for a minute have failed.
     """
     package = optuna()
-    chosen = pruner_of(pruner)
     url = None if storage is None else check_storage(storage)
     if url is None:
-        return package.create_study(study_name=name, direction="minimize", pruner=chosen)
+        return package.create_study(study_name=name, direction="minimize")
+    from sqlalchemy import event
 
-    def made() -> tuple[Any, Any]:
-        with _quiet():
-            kept = package.storages.RDBStorage(
-                url.render_as_string(hide_password=False), engine_kwargs=settings_of_engine(url),
-                heartbeat_interval=HEARTBEAT, grace_period=GRACE,
-                heartbeat_stale_trial_callback=package.storages.RetryHeartbeatStaleTrialCallback(max_retry=3),
-            )  # fmt: skip
-        study = package.create_study(
-            storage=kept, study_name=name, direction="minimize", pruner=chosen, load_if_exists=True
-        )
+    def make_storage() -> tuple[Any, Any]:
+        opened: list[Any] = []  # by an engine that nobody can dispose of where the storage is refused
+
+        def note(connection: Any, _: Any) -> None:
+            opened.append(connection)
+
+        engine = {**settings_of_engine(url), "pool_events": [(note, "connect")]}
+        try:
+            with quiet():
+                kept = package.storages.RDBStorage(
+                    url.render_as_string(hide_password=False), engine_kwargs=engine,
+                    heartbeat_interval=HEARTBEAT, grace_period=GRACE,
+                )  # fmt: skip
+        except BaseException:
+            for connection in opened:
+                connection.close()
+            raise
+        event.remove(kept.engine.pool, "connect", note)
+        study = package.create_study(storage=kept, study_name=name, direction="minimize", load_if_exists=True)
         return study, kept.engine.dispose
 
     apart = Apart(url)
     try:
-        study, dispose = apart.do(made)
+        study, dispose = apart.do(make_storage)
     except BaseException:
         apart.end()
         raise
@@ -324,18 +257,38 @@ def study_of(storage: Any, name: str, pruner: Any) -> Any:
 
 
 class Apart:
-    """A thread that does all that is done in a database.
+    """A thread that does all that is done in a database, and shows there that this process lives.
 
     Python raises an interrupt in the main thread alone, which waits here until what it asked for has come to its end:
     no transaction is cut off, and none keeps the database locked. What the database holds may be anything: whatever is
     raised over it, but for an interrupt and what is no fault of it, is a `StorageError`.
+
+    Optuna's own thread for signs of life is not used: Python waits for it at its end, and an interrupt while it starts
+    lets it run for ever.
     """
 
     def __init__(self, url: Any) -> None:
         self._url = url
         self._passing = (KeyboardInterrupt, ImportError, FlowgraphError, optuna().exceptions.UpdateFinishedTrialError)
         self._tasks: SimpleQueue[Task | None] = SimpleQueue()
-        self._thread = start_new_thread(serve, (self._tasks,))
+        self.show_life: Callable[[], Any] | None = None
+        """Called every `HEARTBEAT` seconds, while there is a trial of this process."""
+        self._thread = start_new_thread(self._serve, ())
+
+    def _serve(self) -> None:
+        """Do one task after the other, until there is None."""
+        last = monotonic()
+        while True:
+            task: Task | None
+            with suppress(Empty):
+                if (task := self._tasks.get(timeout=HEARTBEAT)) is None:
+                    return
+                task.run()
+                del task  # what it holds must not wait for the next one
+            if self.show_life is not None and monotonic() - last >= HEARTBEAT:
+                with suppress(Exception):  # what is wrong with the database is told to who waits for an answer
+                    self.show_life()
+                last = monotonic()
 
     def do(self, work: Callable[..., Any], *arguments: Any, **settings: Any) -> Any:
         """What the work returns; what it asks for itself is done at once."""
@@ -357,7 +310,7 @@ class Apart:
             raise task.error
         shown = self._url.render_as_string(hide_password=True)
         raise StorageError(
-            f"search: the storage {shown!r} holds no study that can be read: {_said(task.error, self._url)}"
+            f"search: the storage {shown!r} holds no study that can be read: {_text_of_error(task.error, self._url)}"
         ) from None
 
     def does_all_of(self, storage: Any) -> None:
@@ -365,6 +318,7 @@ class Apart:
         for name in dir(storage):
             if not name.startswith("_") and callable(getattr(storage, name)):
                 setattr(storage, name, partial(self.do, getattr(storage, name)))
+        storage.apart = self
 
     def end(self, last: Callable[[], Any] = lambda: None) -> None:
         """End the thread, after what is to be done last."""
@@ -372,9 +326,26 @@ class Apart:
         self._tasks.put(None)
 
 
+@contextmanager
+def show_life(study: Study, trial: Any) -> Iterator[None]:
+    """Show in the database that this process runs the trial; in memory nobody else looks."""
+    apart: Apart | None = getattr(study._storage, "apart", None)
+    if apart is None:
+        yield
+        return
+    storage: Any = study._storage
+    show = partial(storage.record_heartbeat, trial._trial_id)
+    show()
+    apart.show_life = show
+    try:
+        yield
+    finally:
+        apart.show_life = None
+
+
 def fail_stale(study: Study) -> None:
-    """Let trials whose process shows no life any more be taken up again; in memory there are none."""
-    with _quiet():
+    """Let trials fail whose process shows no life any more; in memory there are none."""
+    with quiet():
         optuna().storages.fail_stale_trials(study)
 
 

@@ -172,7 +172,7 @@ def _enough(result: SearchResult) -> Finding:
     if count >= FEWEST and place > LATE * count:
         return Finding(
             "Were there enough trials?", "Perhaps not.", f"{evidence} It came late, so a better one is likely.", False,
-            (Advice(f"more trials: the same command with --trials {2 * count}"),),
+            (Advice(f"more trials: the same search with {2 * count}"),),
         )  # fmt: skip
     few = count < FEWEST
     return Finding(

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.lock import has_ended, this_process
-from flowgraph.search.database import (
-    StorageError,
-    Turns,
-    agree,
-    check_storage,
-    fail_stale,
-    optuna,
-    sampler_of,
-    study_of,
-)
+from flowgraph.search.database import StorageError, Turns, agree, check_storage, fail_stale, show_life, study_of
 from flowgraph.search.result import SearchResult, Trial
+from flowgraph.search.sampling import (
+    NOTES,
+    NUMBER,
+    PLACE,
+    ROUND,
+    Adviser,
+    grid_points,
+    has_come_to_an_end,
+    make_waiting,
+    number_of,
+    optuna,
+    place_of,
+    pruner_of,
+    quasi_random_point,
+    quiet,
+    round_of,
+    sampler_of,
+)
 from flowgraph.search.space import Space, check_space, space_of_record, space_record
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.history import Epoch
@@ -36,45 +45,8 @@ if TYPE_CHECKING:
     from optuna.study import Study
     from optuna.trial import Trial as OptunaTrial
 
-POINT = "point"
-"""The attribute of a trial that says which point of the grid it tries."""
-
-
-class Grid:
-    """All points of a space's grid, in an order that the seed fixes.
-
-    Optuna's own sampler may give one point to two processes when the other points are running, and leave another
-    point out; here a point is taken as long as a trial of it runs, waits or has come to an end.
-    """
-
-    def __init__(self, space: Space, seed: int) -> None:
-        names = sorted(space)
-        points = list(itertools.product(*(space[name].grid() for name in names)))
-        np.random.RandomState(seed).shuffle(points)
-        self.points = [dict(zip(names, point, strict=True)) for point in points]
-
-    def __len__(self) -> int:
-        return len(self.points)
-
-    def hand_out(self, study: Study, number: int, taken: set[Any]) -> None:
-        """Let the next trial of the study try the first point that is not taken, unless a trial waits already."""
-        if not any(trial.state.name == "WAITING" for trial in study.get_trials(deepcopy=False)):
-            place = next(place for place in range(len(self.points)) if place not in taken)
-            study.enqueue_trial(self.points[place], user_attrs={POINT: place, "round": number})
-
-
-def point_of(trial: Any) -> Any:
-    """Which point of a grid a trial tries; of another search, and where a database says nothing, one of its own."""
-    place = trial.user_attrs.get(POINT)
-    return place if type(place) is int else f"trial {trial.number}"
-
-
 FAILURES = (FlowgraphError, ArithmeticError, np.linalg.LinAlgError, MemoryError)
 """What ends a trial, where a training raises it, and not the search."""
-
-
-class FailedTrial(Exception):
-    """What Optuna is told of a trial that failed; anything else that is raised ends the search."""
 
 
 PROCESS = "process"
@@ -100,7 +72,11 @@ class Attempt(Callback):
     Parameters
     ----------
     trial : optuna.trial.Trial
-        The trial of Optuna.
+        The trial in the study.
+    adviser : Adviser
+        What says whether the trial goes on.
+    number : int
+        The number of the trial in the search, counted from 0.
     watch : {'loss', 'error', 'objective'}, default 'loss'
         The measure of the validation data that is reported after each epoch.
 
@@ -113,11 +89,11 @@ class Attempt(Callback):
     3
     """
 
-    def __init__(self, trial: OptunaTrial, watch: str = "loss") -> None:
-        self.number: int = trial.number
+    def __init__(self, trial: OptunaTrial, adviser: Adviser, number: int, watch: str = "loss") -> None:
+        self.number = number
         self.watch = watch
         self.pruned = False
-        self._trial = trial
+        self._trial, self._adviser = trial, adviser
 
     def on_epoch(self, trainer: Trainer, epoch: Epoch) -> None:
         """Report the watched measure on the validation examples, and stop the trial if the pruner says so."""
@@ -140,8 +116,9 @@ class Attempt(Callback):
         bool
             Whether the trial should stop.
         """
-        self._trial.report(finite("report", value), step)
-        self.pruned = self.pruned or bool(self._trial.should_prune())
+        value = finite("report", value)
+        self._trial.report(value, step)
+        self.pruned = self.pruned or self._adviser.stops(step, value)
         return self.pruned
 
 
@@ -234,42 +211,94 @@ def search(  # noqa: PLR0913  a keyword for each setting of a search
     rounds = read_count("search", "refine", refine, low=0) + 1
     zoom = read_number("search", "zoom", zoom, above=0, below=1)
     kind = sampler if isinstance(sampler, str) else type(sampler).__name__
+    sampler_of(sampler, [seed]), pruner_of(pruner)  # which refuse what is none, before a study is begun
     turns = Turns(None if storage is None else check_storage(storage), name)
     with turns.turn():  # two processes that make the tables at the same time would be in each other's way
-        study = study_of(storage, name, pruner)
+        study = study_of(storage, name)
+        study.sampler = optuna().samplers.RandomSampler()  # which is asked nothing: each trial has its settings
         agree(study, {"space": space_record(space), "sampler": kind, "seed": seed, "zoom": zoom, **(record or {})})
         _fail_abandoned(study)
     spaces: list[Space] = []
     with _a_call() as call:
         for number in range(rounds):
             spaces.append(_space_of_round(study, space, number, zoom))
-            grid = Grid(spaces[-1], seed) if sampler == "grid" else None
-            count = len(grid) if grid is not None else read_count("search", "trials", trials)
-            study.sampler = sampler_of(sampler, seed)
-            objective = partial(_objective, train, spaces[-1], number, call, watch)
-            begin = partial(_begin, study, number, count, grid, turns, objective)
-            for _ in _trials_to_the_end(study, number, count, begin):
+            grid = grid_points(spaces[-1], seed) if sampler == "grid" else None
+            length = len(grid) if grid is not None else read_count("search", "trials", trials)
+            one_round = Round(study, spaces[-1], number, length, (sampler, pruner, seed), grid)
+            begin = partial(one_round.begin, turns, partial(_run_trial, train, spaces[-1], call, watch))
+            for _ in _trials_to_the_end(study, number, length, begin):
                 if on_trial is not None:
                     on_trial(_result(study, spaces, watch))
     return _result(study, spaces, watch)
 
 
+class Round(NamedTuple):
+    """One round of a search: its number of trials, and what they try; `settings` are sampler, pruner and seed."""
+
+    study: Any
+    space: Space
+    number: int
+    length: int
+    settings: tuple[Any, Any, int]
+    grid: list[dict[str, Any]] | None
+
+    def begin(self, turns: Turns, run: Callable[..., None]) -> bool:
+        """Run a trial, unless as many as are wanted have come to an end or are running.
+
+        Processes that share the study begin trials one after the other: each sees those of all others.
+        """
+        with ExitStack() as turn:
+            turn.enter_context(turns.turn())
+            fail_stale(self.study)
+            _fail_abandoned(self.study)
+            trials = self.study.get_trials(deepcopy=False)
+            taken = _places_taken(trials, self.number)
+            if len(taken) >= self.length:
+                return False
+            place = next(place for place in itertools.count() if place not in taken)
+            before = [t for t in trials if (round_of(t), place_of(t)) == (self.number, place) and self._is_whole(t)]
+            number = number_of(before[-1]) if before else 1 + max(map(number_of, trials), default=-1)
+            adviser = Adviser(
+                partial(self.study.get_trials, deepcopy=False), self.study.study_name, number, self.settings
+            )
+            distributions = {name: part.distribution for name, part in self.space.items()}
+            point = adviser.begin(distributions, before[-1].params if before else self._point(place))
+            attributes = {ROUND: self.number, PLACE: place, NUMBER: number}
+            self.study.add_trial(make_waiting(distributions, point, attributes))
+            run(self.study, adviser, number, turn.close)
+        return True
+
+    def _point(self, place: int) -> dict[str, Any] | None:
+        """What the trial at a place tries, None where it is drawn."""
+        sampler, _, seed = self.settings
+        if self.grid is not None:
+            return self.grid[place]
+        return quasi_random_point(self.space, seed, place) if sampler == "quasi-random" else None
+
+    def _is_whole(self, trial: Any) -> bool:
+        """Whether a trial that was killed says all that it tried."""
+        return all(name in trial.params for name in self.space)
+
+
 def _trials_to_the_end(study: Any, number: int, count: int, begin: Callable[[], bool]) -> Iterator[None]:
     """Run trials of a round until so many have ended; after each of this process it is told."""
-    ended = _finished(study, number)
+    ended = _places_finished(study.get_trials(deepcopy=False), number)
     while len(ended) < count:
         begun = begin()
         if begun:
             yield
         else:
             sleep(WAIT)  # other processes have the last trials; what they leave behind is taken up here
-            fail_stale(study)
-        before, ended = len(ended), _finished(study, number)
+        before, ended = len(ended), _places_finished(study.get_trials(deepcopy=False), number)
         if begun and len(ended) <= before:  # as would the next one, for ever
-            raise StorageError(
-                "search: found a storage that does not keep what a trial notes of itself, as if its tables were "
-                "changed by hand; needs one that is whole: give another storage="
-            )
+            raise _not_kept()
+
+
+def _not_kept() -> StorageError:
+    return StorageError(
+        "search: found a storage that does not keep what a trial notes of itself, as if its tables were changed by "
+        "hand; needs one that is whole: give another storage="
+    )
 
 
 @contextmanager
@@ -283,91 +312,58 @@ def _a_call() -> Iterator[int]:
         _running.discard(number)
 
 
-def _begin(
-    study: Any, number: int, count: int, grid: Grid | None, turns: Turns,
-    objective: Callable[[Callable[[], Any]], Callable[[Any], float]],
-) -> bool:  # fmt: skip
-    """Run a trial of a round, unless as many as are wanted have come to an end or are running.
-
-    Processes that share the study begin trials one after the other: each sees those of all others.
-    """
-    with ExitStack() as turn:
-        turn.enter_context(turns.turn())
-        _fail_abandoned(study)
-        taken = _taken(study, number)
-        if len(taken) >= count:
-            return False
-        if grid is not None:
-            grid.hand_out(study, number, taken)
-        study.optimize(objective(turn.close), n_trials=1, catch=(FailedTrial,))
-    return True
-
-
-def _objective(
-    train: Any, space: Space, number: int, call: int, watch: str, begun: Callable[[], Any]
-) -> Callable[[Any], float]:
-    def objective(trial: Any) -> float:
-        try:
-            trial.set_user_attr("round", number)
+def _run_trial(
+    train: Any, space: Space, call: int, watch: str, study: Any, adviser: Adviser, number: int, begun: Callable[[], Any]
+) -> None:
+    """Run the trial that waits, and tell the study how it ended; what is no failure of a training is raised again."""
+    states = optuna().trial.TrialState
+    with quiet():
+        trial = study.ask()
+    value, state = None, states.COMPLETE
+    try:
+        with show_life(study, trial):
             trial.set_user_attr(PROCESS, {**this_process(), "call": call})
             begun()
-            settings = {name: part.suggest(trial, name) for name, part in space.items()}
-            attempt = Attempt(trial, watch)
-            value = train(settings, attempt)
-        except FAILURES as error:
-            reason = f"{type(error).__name__}: {error}"
-            trial.set_user_attr("reason", reason)
-            raise FailedTrial(reason) from error
-        except KeyboardInterrupt:
-            _take_up_again(trial)
-            raise
-        if attempt.pruned:
-            raise optuna().TrialPruned
-        return finite("search: train", value)
-
-    return objective
-
-
-def _take_up_again(trial: OptunaTrial) -> None:
-    """Let the next trial of the study have the settings of an interrupted one, and its place in a grid."""
-    study = trial.study
-    (interrupted,) = (earlier for earlier in study.get_trials(deepcopy=False) if earlier.number == trial.number)
-    given = interrupted.system_attrs.get("fixed_params", {})  # a point of a grid may not have been taken up yet
-    study.add_trial(
-        optuna().trial.create_trial(
-            state=optuna().trial.TrialState.WAITING,
-            params=interrupted.params,
-            distributions=interrupted.distributions,
-            user_attrs=interrupted.user_attrs,
-            system_attrs={**interrupted.system_attrs, "fixed_params": {**given, **interrupted.params}},
-        )
-    )
+            settings = {name: part.value_of(trial.params[name]) for name, part in space.items()}
+            attempt = Attempt(trial, adviser, number, watch)
+            try:
+                value = train(settings, attempt)
+            except FAILURES as error:
+                trial.set_user_attr("reason", f"{type(error).__name__}: {error}")
+                state = states.FAIL
+            else:
+                if adviser.notes:
+                    trial.set_user_attr(NOTES, adviser.notes)
+                state = states.PRUNED if attempt.pruned else states.COMPLETE
+                value = None if attempt.pruned else finite("search: train", value)
+    except (Exception, KeyboardInterrupt):
+        study.tell(trial, state=states.FAIL)
+        raise
+    try:
+        study.tell(trial, value, state)
+    except ValueError as error:  # the study has no direction, or the trial was ended
+        raise _not_kept() from error
 
 
-def _finished(study: Study, number: int) -> set[Any]:
-    """The points of a round whose trials ended, also in failure; not those whose process was killed."""
-    return {
-        point_of(trial)
-        for trial in study.get_trials(deepcopy=False)
-        if _round_of(trial) == number and (trial.state.name in ("COMPLETE", "PRUNED") or "reason" in trial.user_attrs)
-    }
+def _places_finished(trials: Iterable[Any], number: int) -> set[int]:
+    """The places of a round whose trials ended, also in failure; not those whose process was killed."""
+    return {place_of(trial) for trial in trials if round_of(trial) == number and has_come_to_an_end(trial)}
 
 
-def _taken(study: Any, number: int) -> set[Any]:
-    """The points of a round whose trials ended or are running, as far as this process knows.
+def _places_taken(trials: Sequence[Any], number: int) -> set[int]:
+    """The places of a round whose trials ended or are running, as far as this process knows.
 
     Who has the turn sees no trial between its beginning and the note of its process, unless that was interrupted.
     """
-    running = [trial for trial in study.get_trials(deepcopy=False) if trial.state.name == "RUNNING"]
-    return _finished(study, number) | {
-        point_of(trial) for trial in running if _round_of(trial) == number and _is_run(trial.user_attrs.get(PROCESS))
-    }
+    running = [trial for trial in trials if trial.state.name == "RUNNING" and _is_run(trial.user_attrs.get(PROCESS))]
+    return _places_finished(trials, number) | {place_of(trial) for trial in running if round_of(trial) == number}
 
 
 def _fail_abandoned(study: Any) -> None:
-    """Mark as failed what nobody runs any more, as after a kill; who has the turn calls it, as `_taken`."""
+    """Mark as failed what nobody runs, as after a kill; who has the turn calls it, as `_places_taken`."""
     for trial in study.get_trials(deepcopy=False):
-        if trial.state.name == "RUNNING" and not _is_run(trial.user_attrs.get(PROCESS)):
+        waits = trial.state.name == "WAITING"  # as its process was killed before it took it up
+        if waits or (trial.state.name == "RUNNING" and not _is_run(trial.user_attrs.get(PROCESS))):
             study._storage.set_trial_state_values(trial._trial_id, optuna().trial.TrialState.FAIL)  # no draw is told
 
 
@@ -379,12 +375,6 @@ def _is_run(process: Any) -> bool:
     return others != this_process() or process.get("call") in _running
 
 
-def _round_of(trial: Any) -> int:
-    """The round of a trial; 0 where a database says nothing of use."""
-    number = trial.user_attrs.get("round")
-    return number if type(number) is int and number >= 0 else 0
-
-
 def _space_of_round(study: Study, space: Space, number: int, zoom: float) -> Space:
     """The first space, or the one that the first process in a round found around the best so far."""
     if number == 0:
@@ -393,22 +383,21 @@ def _space_of_round(study: Study, space: Space, number: int, zoom: float) -> Spa
     if key not in study.user_attrs:
         best = _result(study, [space], "value").best
         factor = zoom**number
-        narrowed = {n: part.zoomed(best.settings[n], factor, part) for n, part in space.items()}
+        narrowed = {n: part.zoom_in(best.settings[n], factor, part) for n, part in space.items()}
         study.set_user_attr(key, space_record(narrowed))
     return space_of_record(study.user_attrs[key], space)
 
 
 def _result(study: Study, spaces: list[Space], measure: str) -> SearchResult:
-    trials = []
-    for trial in study.get_trials(deepcopy=False):
+    """The trials by their numbers; of those that were killed, what took them up."""
+    trials: dict[int, Trial] = {}
+    for trial in sorted(study.get_trials(deepcopy=False), key=has_come_to_an_end):
         state = {"COMPLETE": "complete", "PRUNED": "pruned", "FAIL": "failed"}.get(trial.state.name, "running")
         if not set(spaces[0]) <= set(trial.params):
-            continue  # it waits, or died before it began
+            continue  # it died before it began
         settings = {name: part.value_of(trial.params[name]) for name, part in spaces[0].items()}
         duration = trial.duration.total_seconds() if trial.duration else None
-        attributes = trial.user_attrs
-        trials.append(
-            Trial(trial.number, settings, state, trial.value if state in ("complete", "pruned") else None,
-                  _round_of(trial), duration, str(attributes.get("reason", "")))
-        )  # fmt: skip
-    return SearchResult(trials, spaces, measure)
+        number, reason = number_of(trial), str(trial.user_attrs.get("reason", ""))
+        value = trial.value if state in ("complete", "pruned") else None
+        trials[number] = Trial(number, settings, state, value, round_of(trial), duration, reason)
+    return SearchResult([trials[number] for number in sorted(trials)], spaces, measure)

@@ -248,7 +248,7 @@ def trainer_of(base: TrainSettings, examples: Examples) -> Callable[[dict[str, A
         experiment = Experiment(base.with_values(values), examples)
         trainer = experiment.trainer()
         history = trainer.run(experiment.settings.epochs, [attempt])
-        if trainer.stopped == "interrupted":
+        if trainer.interrupted:
             raise KeyboardInterrupt
         value = history.best.valid(compared_by(base))
         if value is None:
@@ -264,9 +264,9 @@ def _train_best(best: TrainSettings, folder: Path, callbacks: Sequence[Any], on_
     A process that shares the search trains the same network, so that it is waited for, and `on_wait` told.
     """
     run = RunFolder(folder / "best", test_record=folder / "test_opened.json")
-    with run.held(on_wait):
+    with run.lock_for_writing(on_wait):
         if run.config.exists():
-            if run.read()[0] == best:
+            if run.read_config()[0] == best:
                 return go_on(run, callbacks=callbacks)
             run.clear()
         return begin(Experiment(best), run, checks=False, callbacks=callbacks)

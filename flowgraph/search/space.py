@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.errors import SavedFileError, UsageError
+from flowgraph.errors import SavedFileError, UsageError, optional
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.limits import excerpt, reading_foreign
 from flowgraph.training.settings import read_count, read_number, strict_settings
@@ -58,22 +58,25 @@ class Choice:
         """The values as texts, as a database keeps them."""
         return [json.dumps(value) for value in self.values]
 
-    def suggest(self, trial: Any, name: str) -> Any:
-        """Let a trial of Optuna choose a value.
+    @property
+    def distribution(self) -> Any:
+        """What a sampler of Optuna's draws one of `labels` from."""
+        return optional("optuna", "a search needs optuna", "search").distributions.CategoricalDistribution(self.labels)
+
+    def at(self, share: float) -> str:
+        """The label up to which a share of them lies, from 0 to 1.
 
         Parameters
         ----------
-        trial : optuna.Trial
-            The trial.
-        name : str
-            Name of the setting.
+        share : float
+            From 0 to, not including, 1.
 
         Returns
         -------
-        object
-            One of `values`.
+        str
+            One of `labels`.
         """
-        return self.value_of(trial.suggest_categorical(name, self.labels))
+        return self.labels[int(share * len(self.values))]
 
     def value_of(self, stored: Any) -> Any:
         """The value that an entry of the database stands for.
@@ -108,7 +111,7 @@ class Choice:
         """
         return self.labels
 
-    def zoomed(self, best: Any, factor: float, whole: Any) -> Choice:
+    def zoom_in(self, best: Any, factor: float, whole: Any) -> Choice:
         """The choice itself: values without an order have no smaller range around the best.
 
         Parameters
@@ -161,22 +164,27 @@ class Range:
             raise UsageError(f"{who}: found {self.low} to {self.high}, needs finite numbers, {need}")
         object.__setattr__(self, "points", read_count(who, "points", self.points))
 
-    def suggest(self, trial: Any, name: str) -> Any:
-        """Let a trial of Optuna draw a number.
+    @property
+    def distribution(self) -> Any:
+        """What a sampler of Optuna's draws a number from."""
+        distributions = optional("optuna", "a search needs optuna", "search").distributions
+        return distributions.FloatDistribution(self.low, self.high, log=self.log)
+
+    def at(self, share: float) -> Any:
+        """The number up to which a share of the range lies, in its logarithm if it counts by factors.
 
         Parameters
         ----------
-        trial : optuna.Trial
-            The trial.
-        name : str
-            Name of the setting.
+        share : float
+            From 0 to, not including, 1.
 
         Returns
         -------
         float
-            A number from `low` to `high`, uniform, or uniform in its logarithm.
+            A number from `low` to `high`.
         """
-        return trial.suggest_float(name, self.low, self.high, log=self.log)
+        low, high = self._place(self.low), self._place(self.high)
+        return min(max(self._number(low + share * (high - low)), self.low), self.high)
 
     def value_of(self, stored: Any) -> Any:
         """The number that an entry of the database stands for.
@@ -214,7 +222,7 @@ class Range:
         ends = np.linspace(self._place(self.low), self._place(self.high), self.points)
         return [self.low, *(self._number(place) for place in ends[1:-1]), self.high]
 
-    def zoomed(self, best: Any, factor: float, whole: Any) -> Any:
+    def zoom_in(self, best: Any, factor: float, whole: Any) -> Any:
         """A narrower range around the best value, inside the original range.
 
         Parameters
@@ -318,9 +326,16 @@ class Whole(Range):
         object.__setattr__(self, "low", int(self.low))
         object.__setattr__(self, "high", int(self.high))
 
-    def suggest(self, trial: Any, name: str) -> Any:
-        """Let a trial of Optuna draw a whole number."""
-        return trial.suggest_int(name, self.low, self.high, log=self.log)
+    @property
+    def distribution(self) -> Any:
+        """What a sampler of Optuna's draws a whole number from."""
+        distributions = optional("optuna", "a search needs optuna", "search").distributions
+        return distributions.IntDistribution(self.low, self.high, log=self.log)
+
+    def at(self, share: float) -> Any:
+        """The whole number up to which a share of the range lies, each as wide as its neighbours."""
+        low, high = self._place(self.low - 0.5), self._place(self.high + 0.5)
+        return min(max(self._number(low + share * (high - low)), self.low), self.high)
 
     def grid(self) -> list[Any]:
         """The points of a grid search, rounded, without repetitions."""

@@ -56,7 +56,7 @@ def indexed_shape(shape: Shape, index: Sequence[Any], arrays: Sequence[ArrayInde
             apart = True
         joined = advanced
         if isinstance(item, ArrayIndex):
-            chosen.append(_chosen(item, sizes))
+            chosen.append(_shape_of_array(item, sizes))
         elif isinstance(item, int):
             _check_range(item, item, sizes[0])
             chosen.append(())
@@ -166,7 +166,7 @@ def _entries(shape: Shape, index: Sequence[Any], arrays: Sequence[ArrayIndex]) -
     return entries
 
 
-def _chosen(item: ArrayIndex, sizes: Shape) -> Shape:
+def _shape_of_array(item: ArrayIndex, sizes: Shape) -> Shape:
     """The shape that one array contributes: its own; of a mask, the number of its true elements."""
     if not item.mask:
         if item.numbers is not None and item.numbers.size:

@@ -59,7 +59,7 @@ class Size(str):
         """The size of an operation with a size; boxes see to theirs themselves, and no other number fits."""
         if isinstance(other, int | Size):
             return operation(self, other)
-        return self._refused() if isinstance(other, float | np.generic) else NotImplemented
+        return self._refuse_number() if isinstance(other, float | np.generic) else NotImplemented
 
     def __add__(self, other: Any) -> Any:
         return self._with(other, add)
@@ -75,11 +75,11 @@ class Size(str):
 
     __radd__, __rmul__ = __add__, __mul__
 
-    def _refused(self, *_: Any) -> Any:
+    def _refuse_number(self, *_: Any) -> Any:
         raise UsageError(no_number(self))
 
-    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = _refused
-    __float__ = __int__ = __index__ = _refused
+    __truediv__ = __rtruediv__ = __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __pow__ = __rpow__ = _refuse_number
+    __float__ = __int__ = __index__ = _refuse_number
 
 
 def no_number(size: Size) -> str:
@@ -117,7 +117,7 @@ def multiply(left: int | Size, right: int | Size) -> int | Size:
     if isinstance(left, int):
         left, right = right, left
     if isinstance(right, int):
-        return int(left * right) if isinstance(left, int) else _scaled(left, right)
+        return int(left * right) if isinstance(left, int) else _scale_size(left, right)
     total: dict[Monomial, int] = {}
     for (names, m), (more, n) in itertools.product(_terms(left).items(), _terms(right).items()):
         monomial = tuple(sorted(names + more))
@@ -165,6 +165,16 @@ def evaluate(size: int | Size, sizes: Mapping[str, int]) -> int:
     return max(total, 0)
 
 
+def substitute(size: int | Size, sizes: Mapping[str, int | Size]) -> int | Size:
+    """The size with others in the place of some of its names."""
+    if isinstance(size, int) or size.names.isdisjoint(sizes):
+        return size
+    total: int | Size = 0
+    for names, factor in size.terms.items():
+        total = add(total, product([factor, *[sizes.get(name, Size(name)) for name in names]]))
+    return total
+
+
 def fit(samples: Sequence[tuple[Mapping[str, int], int]]) -> int | Size:
     """The simplest size that gives every sampled number: a constant, then a linear, then a multilinear form."""
     names = sorted(samples[0][0])
@@ -180,7 +190,7 @@ def fit(samples: Sequence[tuple[Mapping[str, int], int]]) -> int | Size:
     return unknown()
 
 
-def _scaled(size: Size, factor: int) -> int | Size:
+def _scale_size(size: Size, factor: int) -> int | Size:
     return size if factor == 1 else _tidy({names: coefficient * factor for names, coefficient in size.terms.items()})
 
 

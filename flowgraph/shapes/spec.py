@@ -224,7 +224,7 @@ class Signature:
             [loop + tuple([sizes[axis] for axis in core if axis not in missing]) for core in self._bare_outputs]
         )
 
-    def sampled(self, shapes: Sequence[Shape], size: int = 2) -> list[tuple[int, ...]]:
+    def small_shapes(self, shapes: Sequence[Shape], size: int = 2) -> list[tuple[int, ...]]:
         """Small shapes with as many axes as those given, for a trial run.
 
         The last of the leading axes is longer by one than a named one, so that no other place of it gives the same.

@@ -1,4 +1,4 @@
-"""Distributions of scipy.stats that take boxes: each a module with functions of the names and parameters of SciPy.
+"""Distributions of scipy.stats that take boxes: each has functions of the names and parameters of SciPy.
 
 On arrays the functions give what scipy.stats gives; on boxes they build graphs, which have gradients by the value and
 by every parameter that has one. All of them need SciPy.
@@ -9,6 +9,17 @@ by every parameter that has one. All of them need SciPy.
 np.float64(0.5)
 """
 
-from flowgraph.stats import beta, chi2, dirichlet, gamma, multivariate_normal, norm, poisson, t
+import sys
 
-__all__ = ["beta", "chi2", "dirichlet", "gamma", "multivariate_normal", "norm", "poisson", "t"]
+from flowgraph.stats import dirichlet, multivariate_normal
+from flowgraph.stats.univariate import DISTRIBUTIONS
+
+bernoulli, beta, cauchy, chi2, expon, gamma, laplace, logistic, norm, pareto, poisson, t, truncnorm, uniform = (
+    DISTRIBUTIONS[name] for name in sorted(DISTRIBUTIONS)
+)
+sys.modules.update(DISTRIBUTIONS)  # import flowgraph.stats.norm as norm, as code written for autograd has it
+
+__all__ = [
+    "bernoulli", "beta", "cauchy", "chi2", "dirichlet", "expon", "gamma", "laplace", "logistic", "multivariate_normal",
+    "norm", "pareto", "poisson", "t", "truncnorm", "uniform",
+]  # fmt: skip

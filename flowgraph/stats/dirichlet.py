@@ -11,7 +11,7 @@ from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.special.scipy_special import special
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.shapes.spec import shape_text
-from flowgraph.stats.support import read
+from flowgraph.stats.distribution import as_operand
 
 
 def logpdf(x: Value, alpha: Value) -> Any:
@@ -35,7 +35,7 @@ def logpdf(x: Value, alpha: Value) -> Any:
     >>> float(dirichlet.logpdf([0.2, 0.3, 0.5], [1.0, 1.0, 1.0]).round(6))
     0.693147
     """
-    x, alpha = read(x), read(alpha)
+    x, alpha = as_operand(x), as_operand(alpha)
     if alpha.ndim != 1 or x.ndim not in (1, 2) or x.shape[0] not in (alpha.shape[0], alpha.shape[0] - 1):
         raise ShapeError(
             f"dirichlet: found x of shape {shape_text(x.shape)} with alpha of shape {shape_text(alpha.shape)}, needs "

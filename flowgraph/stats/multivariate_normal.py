@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, joined
+from flowgraph.box import Box, join_boxes
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import ShapeError, UsageError
 from flowgraph.scipy import of_scipy
 from flowgraph.shapes.spec import shape_text
-from flowgraph.stats.support import LOG_ROOT_2_PI
+from flowgraph.stats.univariate import LOG_ROOT_2_PI
 
 
 def logpdf(x: Value, mean: Value = None, cov: Value = 1.0, allow_singular: bool = False) -> Any:
@@ -88,8 +88,8 @@ def entropy(mean: Value = None, cov: Value = 1.0) -> Any:
 
 def _arguments(x: Value, mean: Value, cov: Value) -> tuple[Any, Any, Any]:
     """Points, mean and covariance matrix, with the axes that each needs."""
-    x, cov = map(joined, (x, cov))
-    mean = None if mean is None else joined(mean)
+    x, cov = map(join_boxes, (x, cov))
+    mean = None if mean is None else join_boxes(mean)
     sizes = [a.shape[0] for a in (mean, cov) if a is not None and a.ndim]
     size = sizes[0] if sizes else 1
     mean = np.zeros(size) if mean is None else np.broadcast_to(mean, (size,)) if not mean.ndim else mean

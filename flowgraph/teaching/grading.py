@@ -46,15 +46,25 @@ def hint_of_error(error: Exception, arrays: Mapping[str, Any]) -> str:
     return text
 
 
-def told(failure: Failure, hint: str) -> str:
+def told_apart(first: float, second: float) -> tuple[str, str]:
+    """Two numbers with as many digits as it takes to see that they differ, four at least.
+
+    >>> told_apart(1.0, 2.0), told_apart(-0.788061, -0.788099)
+    (('1', '2'), ('-0.78806', '-0.7881'))
+    """
+    pairs = [(f"{first:.{digits}g}", f"{second:.{digits}g}") for digits in range(4, 18)]
+    return next((pair for pair in pairs if pair[0] != pair[1]), pairs[-1])
+
+
+def tell_failure(failure: Failure, hint: str) -> str:
     """One failure in simple words: the input, the likely mistake, and both numbers if there are any."""
     message = hint or failure.message
     line = message if failure.child is None else f"gradient of {failure.child}: {message}"
     if failure.kind != "value" or not np.isfinite(failure.numeric):
         return line
     place = f"[{', '.join(map(str, failure.index))}]" if failure.index else ""
-    analytic, numeric = failure.analytic + 0.0, failure.numeric + 0.0  # no minus in front of 0
-    line += f"\n  at {failure.child}{place} bprop says {analytic:.4g}, finite differences say {numeric:.4g}"
+    analytic, numeric = told_apart(failure.analytic + 0.0, failure.numeric + 0.0)  # no minus in front of 0
+    line += f"\n  at {failure.child}{place} bprop says {analytic}, finite differences say {numeric}"
     return line if hint or not failure.diagnosis else f"{line}\n  in this case it looks like: {failure.diagnosis}"
 
 
@@ -171,7 +181,8 @@ def _wrong_value(fprop: Callable[..., Any], task: Exercise, example: Any) -> str
         return ""
     place = np.unravel_index(int(np.argmax(np.abs(value - right))), right.shape)
     at = f"[{', '.join(map(str, place))}]" if place else ""
-    return f"fprop gives {value[place]:.4g} at element {at}; {right[place]:.4g} is right"
+    found, needed = told_apart(float(value[place]), float(right[place]))
+    return f"fprop gives {found} at element {at}; {needed} is right"
 
 
 def _findings(report: Report, task: Exercise, bprop: Callable[..., Any], example: Any) -> tuple[str, ...]:
@@ -183,6 +194,8 @@ def _findings(report: Report, task: Exercise, bprop: Callable[..., Any], example
         given = bprop(grad, output, *example)
     except Exception as error:  # whatever the answer of a student raises is to be explained
         return (hint_of_error(error, {"grad": grad, **dict(zip(task.inputs, example, strict=True))}),)
+    if given is None:
+        return (f"bprop returns nothing: return is missing, with one gradient for each of {', '.join(task.inputs)}",)
     given = given if isinstance(given, tuple | list) else (given,)
     if len(given) != len(task.inputs):
         needed = ", ".join(task.inputs)
@@ -191,7 +204,7 @@ def _findings(report: Report, task: Exercise, bprop: Callable[..., Any], example
     for failure in report.failures:
         number = task.inputs.index(failure.child) if failure.child in task.inputs else None
         hint = "" if number is None else _hint(number, task, given, (grad, output, *example))
-        line = told(failure, hint)
+        line = tell_failure(failure, hint)
         lines += [] if line in lines else [line]
     return tuple(lines) or tuple(report.warnings)
 

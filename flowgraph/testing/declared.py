@@ -12,7 +12,7 @@ from flowgraph.box import Array, Box, Constant, Elementwise, Value
 from flowgraph.box.leaves import Input
 from flowgraph.box.vocabulary import CONSTANT, FINITE, SHARE
 from flowgraph.checking.cases import Case, rows_of
-from flowgraph.checking.contract import LAYOUTS, laid
+from flowgraph.checking.contract import LAYOUTS, lay_out
 from flowgraph.debugging.zero import is_flat
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import debug
@@ -201,7 +201,7 @@ def saturation_as_declared(case: Case) -> None:
     if not case.cls.saturates or not differentiable(case):
         return
     with np.errstate(all="ignore"):
-        slopes = [_grads(moved, 1)[0] for moved in _filled(case, (-1e3, 1e3))]
+        slopes = [_grads(moved, 1)[0] for moved in _fill_child(case, (-1e3, 1e3))]
     flat = any(np.all(is_flat(case.box, slope)) for slope in slopes)
     listed = ", ".join(f"{float(np.max(np.abs(slope), initial=0)):.3g}" for slope in slopes)
     require(flat, f"{case}: declares saturates = {case.cls.saturates!r}, has the slopes {listed} at -1000 and 1000")
@@ -209,7 +209,7 @@ def saturation_as_declared(case: Case) -> None:
 
 def _require_finite(case: Case) -> None:
     """Gradients that are declared finite are so, at 0 and at finite numbers on both sides of it."""
-    for moved in _filled(case, (0.0, -1.0, 1.0, 30.0, -30.0)):
+    for moved in _fill_child(case, (0.0, -1.0, 1.0, 30.0, -30.0)):
         box = moved.box
         if all(box.slopes_of(i) in FINITE for i in case.floats):
             results = (*parts(moved.value), *_grads(moved, 1))
@@ -219,7 +219,7 @@ def _require_finite(case: Case) -> None:
 
 def _require_zeros(case: Case) -> None:
     """Where slopes are declared constant, at numbers that would make a NaN of 0 times a slope."""
-    for moved in _filled(case, (0.0, np.inf, -np.inf, np.nan)):
+    for moved in _fill_child(case, (0.0, np.inf, -np.inf, np.nan)):
         box = moved.box
         for i, grad in zip(case.floats, _grads(moved, 0), strict=True):
             if box.slopes_of(i) in CONSTANT:
@@ -230,7 +230,7 @@ def _require_zeros(case: Case) -> None:
                 )
 
 
-def _filled(case: Case, numbers: tuple[float, ...]) -> Iterator[Case]:
+def _fill_child(case: Case, numbers: tuple[float, ...]) -> Iterator[Case]:
     """The case with one child after the other full of one number."""
     for i in case.floats:
         for number in numbers:
@@ -263,11 +263,11 @@ def any_memory_layout(case: Case) -> None:
     """Fortran order, negative strides, gaps and read-only memory give the same value and the same gradients."""
     value = case.box.fprop(*case.children)
     for label, arrange in LAYOUTS.items():
-        other = case.replace(*(laid(a, arrange) for a in case.children))
+        other = case.replace(*(lay_out(a, arrange) for a in case.children))
         assert_same(other.box.fprop(*other.children), value, case, f"value of arrays with {label}")
         if differentiable(case):
             grad = seeds(value)
-            for a, b in zip(grads_of(other, laid(grad, arrange)), grads_of(case, grad), strict=True):
+            for a, b in zip(grads_of(other, lay_out(grad, arrange)), grads_of(case, grad), strict=True):
                 assert_same(a, b, case, f"gradient of arrays with {label}")
 
 
@@ -281,7 +281,7 @@ def float32_like_float64(case: Case) -> None:
     # 2,000 units of float32 for a value, ten times as many for a gradient: sums and decompositions lose some digits
     assert_same(value, wide.box.fprop(*wide.children), case, "float32 value", 2e-4)
     grad = seeds(value)
-    wide_grad = tuple(map(_doubled, grad)) if isinstance(grad, tuple) else _doubled(grad)
+    wide_grad = tuple(map(_in_double_precision, grad)) if isinstance(grad, tuple) else _in_double_precision(grad)
     for a, b in zip(grads_of(narrow, grad), grads_of(wide, wide_grad), strict=True):
         require(a.dtype in (np.float32, np.complex64), f"{case}: the gradient of float32 is {a.dtype}")
         assert_same(a, b, case, "float32 gradient", 2e-3)
@@ -304,5 +304,5 @@ def empty_arrays(case: Case) -> None:
             require(np.all(np.isfinite(grad)), f"{case} with {size} -> 0: gradient {grad}")
 
 
-def _doubled(array: Array) -> Array:
+def _in_double_precision(array: Array) -> Array:
     return array.astype(np.result_type(array.dtype, np.float64))

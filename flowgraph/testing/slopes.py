@@ -39,7 +39,7 @@ def slope(case: Case, directions: Sequence[Array], grad: Value) -> tuple[float, 
         moved = list(case.children)
         for i, direction in zip(case.floats, directions, strict=True):
             moved[i] = case.children[i] + step * direction
-        value = case.box.fprop(*moved)
+        value = function_differentiated(case.box)(*moved)
         return np.array([sum(product(g, v) for g, v in zip(parts(grad), parts(value), strict=True))], np.float64)
 
     # from 3e-3 down to 1e-5, where children are of size 1
@@ -49,6 +49,11 @@ def slope(case: Case, directions: Sequence[Array], grad: Value) -> tuple[float, 
     slopes = stencil.slopes(np.array([1e-15 * float(size)]))
     assert slopes is not None  # a box on its own example is defined to both sides
     return float(slopes.value[0]), float(slopes.error[0])
+
+
+def function_differentiated(box: Box) -> Callable[..., Any]:
+    """What bprop is the gradient of: fprop, or the surrogate that the class declares."""
+    return box.fprop if box.surrogate is None else box.surrogate
 
 
 def gradient_by_central_differences(case: Case) -> None:
@@ -86,7 +91,7 @@ def gradient_by_complex_step(case: Case) -> None:
     grad = seeds(case.box.fprop(*case.children))
     try:
         with np.errstate(all="ignore"):
-            value = case.replace(*moved).box.fprop(*moved)
+            value = function_differentiated(case.replace(*moved).box)(*moved)
         numeric = sum(np.sum(g * np.imag(v)) / 1e-30 for g, v in zip(parts(grad), parts(value), strict=True))
     except (TypeError, ValueError, np.exceptions.ComplexWarning):
         return
@@ -107,13 +112,14 @@ def linear_in_grad(case: Case) -> None:
     value = case.box.fprop(*case.children)
     g, k = seeds(value, 3), seeds(value, 4)
 
-    def combined(function: Callable[[Any, Any], Any]) -> Any:
+    def combine_parts(function: Callable[[Any, Any], Any]) -> Any:
         joined = tuple(function(a, b) for a, b in zip(parts(g), parts(k), strict=True))
         return joined if isinstance(value, tuple) else joined[0]
 
     for first, two, both, scaled, zero in zip(
-        grads_of(case, g), grads_of(case, k), grads_of(case, combined(lambda a, b: 3 * a - b)),
-        grads_of(case, combined(lambda a, b: a * 1024)), grads_of(case, combined(lambda a, b: 0 * a)), strict=True,
+        grads_of(case, g), grads_of(case, k), grads_of(case, combine_parts(lambda a, b: 3 * a - b)),
+        grads_of(case, combine_parts(lambda a, b: a * 1024)), grads_of(case, combine_parts(lambda a, b: 0 * a)),
+        strict=True,
     ):  # fmt: skip
         assert_same(both, 3 * first - two, case, "bprop(3g - k)")
         assert_same(scaled, 1024 * first, case, "bprop(1024 g)", 1e-13)

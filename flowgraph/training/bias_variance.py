@@ -19,7 +19,7 @@ from flowgraph.training.display import (
     MOST_LABELS,
     MOST_POINTS,
     VERMILION,
-    aligned,
+    align_columns,
     bare,
     cell_html,
     drawn_or_none,
@@ -186,7 +186,7 @@ class BiasVariance:
         for row in self.rows:
             cells = [f"{getattr(row, part):.4g} ± {row.uncertainty[part]:.1g}" for part in PARTS]
             lines.append((str(row.setting), *cells, "* best" if row is self.best else ""))
-        return "\n".join([*aligned(lines, 0), f"{self.training_sets} training sets"])
+        return "\n".join([*align_columns(lines, 0), f"{self.training_sets} training sets"])
 
 
 @strict_keywords
@@ -273,9 +273,9 @@ def bias_variance(
     rows = []
     for setting in known:
         predictions = np.stack([
-            _predicted(fit(X, y, setting, number), x, truth, setting) for number, (X, y) in enumerate(drawn)
+            _predict_points(fit(X, y, setting, number), x, truth, setting) for number, (X, y) in enumerate(drawn)
         ])  # fmt: skip
-        rows.append(_decomposed(setting, predictions, truth, noise))
+        rows.append(_decompose_error(setting, predictions, truth, noise))
     return BiasVariance(rows, count)
 
 
@@ -290,7 +290,7 @@ def _training_set(training: Any, generator: np.random.Generator) -> tuple[Array,
     return X[rows], y[rows]
 
 
-def _predicted(predict: Predict, x: Array, truth: Array, setting: object) -> Array:
+def _predict_points(predict: Predict, x: Array, truth: Array, setting: object) -> Array:
     predictions = np.asarray(predict(x), float)
     if predictions.shape != truth.shape:
         raise UsageError(
@@ -302,7 +302,7 @@ def _predicted(predict: Predict, x: Array, truth: Array, setting: object) -> Arr
     return predictions
 
 
-def _decomposed(setting: object, predictions: Array, truth: Array, noise: float | None) -> Decomposition:
+def _decompose_error(setting: object, predictions: Array, truth: Array, noise: float | None) -> Decomposition:
     """The parts by their unbiased estimates; for a point with several outputs they are summed over these."""
     deviations = (predictions - truth).reshape(len(predictions), len(truth), -1)
     total, squares = deviations.sum(axis=0), (deviations**2).sum(axis=0)

@@ -16,7 +16,7 @@ from flowgraph.saving.replacing import remove_leftovers
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.settings import read_number, strict_settings
 from flowgraph.training.state import FINGERPRINTS, State, check_record
-from flowgraph.training.trainer import Trainer, agreed, is_writer
+from flowgraph.training.trainer import Trainer, decide_together, is_writer
 
 KIND = "checkpoint"
 
@@ -70,7 +70,7 @@ class Checkpoint(Callback):
 
     def on_step(self, trainer: Trainer) -> None:
         """Write the state if the last write was `seconds` ago."""
-        if agreed(trainer.placement, time.perf_counter() - self._written >= self.seconds):
+        if decide_together(trainer.placement, time.perf_counter() - self._written >= self.seconds):
             save_checkpoint(self.path, trainer)
             self._written = time.perf_counter()
 

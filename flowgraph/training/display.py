@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from flowgraph.box.leaves import Parameter
-from flowgraph.errors import UsageError, install_hint
-from flowgraph.markup import MOST_ROWS, folded, inline, table, text
+from flowgraph.errors import UsageError, optional
+from flowgraph.markup import MOST_ROWS, fold_text, inline, table, text
 from flowgraph.printable import printable
 from flowgraph.rendering.value_table import HEADINGS, summary
 from flowgraph.saving.replacing import ShownFile, by_suffix, replace_file
@@ -41,14 +41,11 @@ def picture(
     The same drawing gives the same bytes of SVG. The file says in words what it shows. `extra` installs
     what is missing.
     """
-    try:
-        import matplotlib
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise ImportError(f"{who}: needs matplotlib; run: {install_hint(extra)}") from None
+    matplotlib = optional("matplotlib", f"{who}: needs matplotlib", extra)
+    figures = optional("matplotlib.figure", f"{who}: needs matplotlib", extra)
     content = BytesIO()
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=size, layout="constrained")
+        figure = figures.Figure(figsize=size, layout="constrained")
         draw(figure)
         figure.patch.set_alpha(0)
         said = _in_words(figure)
@@ -113,11 +110,11 @@ def cell_html(shown: object, svg: str | None, *parts: str, details: tuple[str, s
     Without a picture the details, a name and HTML, are open.
     """
     picture = "" if svg is None else inline(svg)
-    more = "" if details is None else folded(*details, is_open=svg is None)
+    more = "" if details is None else fold_text(*details, is_open=svg is None)
     return f"<div><p><b>{text(repr(shown).strip('<>'))}</b></p>{picture}{''.join(parts)}{more}</div>"
 
 
-def aligned(lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
+def align_columns(lines: Sequence[Sequence[str]], left: int = 1) -> list[str]:
     """The lines of a table in a terminal, its columns from `left` on at the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     sides = [str.ljust] * left + [str.rjust] * (len(widths) - left)

@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal, TypeAlias
 import numpy as np
 
 from flowgraph.box import Array
+from flowgraph.box.kinds import Number
 from flowgraph.errors import UsageError
 from flowgraph.training.history import Epoch
 from flowgraph.training.problem import Problem
-from flowgraph.training.settings import SETTINGS, Number, read_fields, strict_settings
+from flowgraph.training.settings import SETTINGS, read_fields, strict_settings
 
 Watched: TypeAlias = Literal["objective", "loss", "error"]
 
@@ -66,7 +67,7 @@ def find_stopping(given: EarlyStopping | int | None, problem: Problem, validated
         )
     chosen = given
     if not isinstance(chosen, EarlyStopping):
-        chosen = EarlyStopping(SETTINGS["patience"].read("fit", "early_stopping", given))
+        chosen = EarlyStopping(SETTINGS["patience"].read_setting("fit", "early_stopping", given))
     if chosen.watch not in problem.evaluated.by_name():
         raise UsageError(
             f"fit: found {chosen} for an objective without one loss of classes, which has no error; watch 'objective' "

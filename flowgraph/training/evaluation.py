@@ -16,6 +16,7 @@ from flowgraph.boxes.neural.softmax import softmax
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.steps import replay
+from flowgraph.peers import LOG_LOSSES
 from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
 from flowgraph.training.examples import Fed, read_examples
@@ -70,7 +71,7 @@ class Evaluator:
         self.problem = problem
         measures = problem.evaluated.with_penalty(penalty).by_name()
         self._measures = [*measures]
-        self._plan = compile(averaged([*measures.values()], averages or {}), backend=backend, mesh=mesh)
+        self._plan = compile(put_averages([*measures.values()], averages or {}), backend=backend, mesh=mesh)
 
     def __call__(self, data: object) -> tuple[float, float | None]:
         """Loss and error, None where there is no error to speak of."""
@@ -110,7 +111,7 @@ def predict(predictor: Graph, x: Value) -> Array:
     return np.concatenate(parts)
 
 
-def averaged(boxes: list[Any], averages: Mapping[Parameter, Parameter]) -> list[Any]:
+def put_averages(boxes: list[Any], averages: Mapping[Parameter, Parameter]) -> list[Any]:
     """The boxes with the averages in place of the parameters that they are of."""
     if not averages:
         return boxes
@@ -160,7 +161,7 @@ class Metrics:
                 f"another, whose children are the predictions and the targets"
             )
         self._loss = losses[0]
-        boxes = averaged([*_outputs(self._loss), self._loss.children[1]], averages)
+        boxes = put_averages([*_outputs(self._loss), self._loss.children[1]], averages)
         self._plan = compile(boxes)
 
     def measure(self, examples: Fed) -> dict[str, float]:
@@ -168,7 +169,7 @@ class Metrics:
         inputs = self._plan.inputs
         parts = [self._plan(*[feeds[box] for box in inputs], seed=0) for _, feeds in examples.parts(BATCH)]
         scores, numbers, targets = (np.concatenate([np.asarray(v[i]) for v in parts]) for i in range(3))
-        predicted, wanted = _decided(self._loss, scores, targets)
+        predicted, wanted = _decide_classes(self._loss, scores, targets)
         if isinstance(self._loss, ClassLoss) and numbers.shape[-1] == 2:
             numbers = numbers[..., 1]
         return {
@@ -185,7 +186,7 @@ def _outputs(loss: Box) -> tuple[Any, Any]:
     return scores, sigmoid(scores) if isinstance(loss, BinaryCrossEntropy) else scores
 
 
-def _decided(loss: Box, scores: Array, targets: Array) -> tuple[Array, Array]:
+def _decide_classes(loss: Box, scores: Array, targets: Array) -> tuple[Array, Array]:
     """Classes where the loss is one of classes, else the numbers as they are."""
     if isinstance(loss, ClassLoss):
         classes: Array = scores.argmax(axis=-1)
@@ -202,4 +203,5 @@ def _takes_scores(metric: Metric) -> bool:
         names = list(inspect.signature(metric).parameters)
     except (TypeError, ValueError):
         return False
-    return len(names) > 1 and names[1] in SCORES
+    of_sklearn = getattr(metric, "__module__", "").startswith("sklearn.")
+    return len(names) > 1 and (names[1] in SCORES or (of_sklearn and getattr(metric, "__name__", "") in LOG_LOSSES))

@@ -75,7 +75,7 @@ class Fed:
             return Fed(self.arrays, order[count:]), Fed(self.arrays, order[:count])
         return Fed(self.take(order[count:])), Fed(self.take(order[:count]))
 
-    def extended(self, box: Box, array: Array) -> Fed:
+    def with_array(self, box: Box, array: Array) -> Fed:
         """The same examples with the array of one more input, or with another array of one."""
         return Fed(self.arrays | {box: array}, self.rows)
 
@@ -116,7 +116,7 @@ def read_examples(
         names = ", ".join(graph.names[box] for box in by_box) or "nothing"
         needed = ", ".join(missing) or "an objective with an input, which examples can be given to"
         raise FeedError(f"fit: found {names} in the {what} data, needs {needed}")
-    arrays = {box: _read(graph.names[box], box, value) for box, value in by_box.items()}
+    arrays = {box: _read_array(graph.names[box], box, value) for box, value in by_box.items()}
     count = _count_of(graph, arrays, what)
     if weights is not None:
         arrays[weights] = np.ones(count) if sample_weight is None else read_weights(sample_weight, count)
@@ -146,7 +146,7 @@ def _mean_one(problem: Problem, examples: Fed) -> Fed:
     mean = float((weights if examples.rows is None else weights[examples.rows]).mean(dtype=float))
     if mean == 0:
         raise FeedError("fit: found a sample_weight of 0 for every example of a part of the data, so that none counts")
-    return examples.extended(box, (weights / mean).astype(box.dtype))
+    return examples.with_array(box, (weights / mean).astype(box.dtype))
 
 
 def held_out(problem: Problem, examples: Fed, share: float, seed: int) -> tuple[Fed, Fed]:
@@ -170,7 +170,7 @@ def epoch_order(count: int, batch_size: int, seed: int, epoch: int) -> Array:
     return np.random.default_rng([seed, epoch]).permutation(count)
 
 
-def parted(train: object, valid: object) -> tuple[Any, Any]:
+def train_and_valid(train: object, valid: object) -> tuple[Any, Any]:
     """Training and validation data, also where both were given as one: a pair of data, or a split."""
     if valid is None and hasattr(train, "train") and hasattr(train, "valid"):
         return train.train, train.valid
@@ -225,7 +225,7 @@ def _as_numbers(name: str, array: Array, box: Box) -> str:
     return f"all of them can be converted, np.asarray({name}, {dtype})"
 
 
-def _read(name: str, box: Box, value: Value) -> Array:
+def _read_array(name: str, box: Box, value: Value) -> Array:
     refuse_masked(f"fit: {name!r}", value)
     array = rectangular(value, f"fit: {name!r}")
     if array.dtype.kind in "OUS":

@@ -9,12 +9,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from flowgraph.errors import UsageError, install_hint
+from flowgraph.errors import UsageError, optional
 from flowgraph.markup import text
 from flowgraph.saving.replacing import replace_table
 from flowgraph.training.display import (
     MEASURES,
-    aligned,
+    align_columns,
     cell_html,
     drawn_or_none,
     history_picture,
@@ -124,7 +124,7 @@ def diagnose(history: History) -> Diagnosis:
     if not len(history):
         return Diagnosis((Finding("Did it converge?", "It cannot be said.", "No epoch was trained.", None),))
     curves = _Curves(history)
-    broken = curves.diverged()
+    broken = curves.find_divergence()
     if broken is not None:
         return Diagnosis((broken,))
     findings = (curves.convergence(), curves.fitting(), curves.smoothness(), curves.layers())
@@ -148,7 +148,7 @@ class _Curves:
         scale = abs(at) if min(self.curve) > 0 else max(self.curve) - min(self.curve)
         return change / scale if scale > 0 else 0.0
 
-    def diverged(self) -> Finding | None:
+    def find_divergence(self) -> Finding | None:
         """A curve that is no number, or that did not fall at all."""
         bad = [
             epoch.number for epoch in self.history
@@ -492,10 +492,7 @@ class History:
         ImportError
             If pandas is not installed.
         """
-        try:
-            import pandas  # type: ignore[import-untyped]
-        except ImportError:
-            raise ImportError(f"to_frame: needs pandas; run: {install_hint('pandas')}, or to_csv") from None
+        pandas = optional("pandas", "to_frame: needs pandas", "pandas", ", or to_csv")
         return pandas.DataFrame(self.rows(), columns=self.columns).set_index("number")
 
     def to_csv(self, path: str | Path) -> Path:
@@ -541,7 +538,7 @@ class History:
         lines = [[*_cells(epoch, shown), "* best" * (epoch.number == self.best_epoch)] for epoch in self.epochs]
         if len(lines) > 24:
             lines = [*lines[:10], ["..."] + [""] * len(names), *lines[-10:]]
-        table = aligned([[*names, ""], *lines], 0)
+        table = align_columns([[*names, ""], *lines], 0)
         return "\n".join([*table, self.ended] if self.ended else table)
 
     def _repr_html_(self) -> str:

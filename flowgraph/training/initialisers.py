@@ -168,10 +168,10 @@ def constant(value: float) -> Initialiser:
     """
     value = read_number("constant", "value", value)
 
-    def filled(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | None = float) -> Array:
+    def fill_weights(fan_in: int, fan_out: int, *, rng: Rng = None, dtype: DTypeLike | None = float) -> Array:
         return np.full((fan_in, fan_out), value, dtype)
 
-    return filled
+    return fill_weights
 
 
 InitialiserName: TypeAlias = Literal["glorot_uniform", "he_uniform", "he_normal", "zeros"]

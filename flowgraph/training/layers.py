@@ -12,18 +12,19 @@ from numpy.typing import DTypeLike
 
 from flowgraph.box import Box, Value
 from flowgraph.box.leaves import Parameter
-from flowgraph.box.node import current_scope, reopened
+from flowgraph.box.node import current_scope, reopen_scope
 from flowgraph.boxes.engine.passing_on import InTraining
 from flowgraph.boxes.engine.shape_like import count_like
 from flowgraph.boxes.neural.convolution import Conv1d, Conv2d, Conv3d
 from flowgraph.boxes.neural.softmax import softmax
+from flowgraph.boxes.numpy_api.constructors import as_box
 from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.training.display import cell_html, parameters_table
 from flowgraph.training.settings import Rng, read_count, read_generator, read_number, strict_settings
 
 
 class Layer:
-    """Boxes with parameters: called on a box it builds its output, and every call shares the parameters."""
+    """Boxes with parameters: called on a box or an array it builds its output, and every call shares the parameters."""
 
     def __init__(self) -> None:
         self.scope = current_scope()
@@ -34,17 +35,13 @@ class Layer:
         return [attribute for attribute in vars(self).values() if isinstance(attribute, Parameter)]
 
     @contextmanager
-    def _built(self, x: Value, axes: int | None = None) -> Iterator[None]:
-        """Build boxes in the scope of the layer, after checking the number of axes of the input."""
-        who = type(self).__name__
-        if not isinstance(x, Box):
-            raise UsageError(
-                f"{who}: found {type(x).__name__}, needs a box, such as fg.Input('x', shape=...) or fg.Constant(x)"
-            )
-        if axes is not None and len(x.shape) != axes:
-            raise ShapeError(f"{who}: found {x.title} of shape {x.shape}, needs {axes} axes")
-        with reopened(self.scope):
-            yield
+    def _build_in_scope(self, x: Value, axes: int | None = None) -> Iterator[Any]:
+        """Build boxes in the scope of the layer on the input, an array as a constant, once its axes are counted."""
+        with reopen_scope(self.scope):
+            box = as_box(x)
+            if axes is not None and len(box.shape) != axes:
+                raise ShapeError(f"{type(self).__name__}: found {box.title} of shape {box.shape}, needs {axes} axes")
+            yield box
 
     def _repr_html_(self) -> str:
         return cell_html(self, None, parameters_table(self.parameters))
@@ -105,7 +102,7 @@ class Embedding(Layer):
 
         A number below 0 counts from the end of the table, as where NumPy indexes an array; PyTorch's layer refuses it.
         """
-        with self._built(numbers):
+        with self._build_in_scope(numbers) as numbers:
             if numbers.dtype.kind not in "iu":
                 raise DtypeError(f"Embedding: found {numbers.title} of dtype {numbers.dtype}, needs whole numbers")
             table: Any = self.W
@@ -191,7 +188,7 @@ class ConvLayer(Layer):
     def __call__(self, x: Value) -> Any:
         """The convolution plus biases: (N, filters, *sizes) of (N, channels, *sizes)."""
         axes = self.W.value.ndim - 2
-        with self._built(x, axes + 2):
+        with self._build_in_scope(x, axes + 2) as x:
             biases: Any = np.expand_dims(self.b, tuple(range(1, axes + 1)))
             return (BOXES[axes](x, self.W, **self.settings) + biases).named("a")
 
@@ -251,10 +248,10 @@ class BatchNorm(Layer):
         """Scale and shift; mean and variance are carried along, not trained."""
         return [self.scale, self.shift]
 
-    def __call__(self, x: Box, *, training: bool = False) -> Any:
+    def __call__(self, x: Value, *, training: bool = False) -> Any:
         """The normalised batch: by its own mean and variance in training, else by the running ones."""
-        self._check(x)
-        with self._built(x):
+        with self._build_in_scope(x) as x:
+            self._check(x)
             mean: Any = self.mean
             variance: Any = self.variance
             if training:
@@ -265,12 +262,12 @@ class BatchNorm(Layer):
             rate = self.scale / np.sqrt(variance + self.epsilon)
             return ((x - _along(mean, x)) * _along(rate, x) + _along(self.shift, x)).named("h")
 
-    def updates(self, x: Box) -> dict[Parameter, Box]:
+    def updates(self, x: Value) -> dict[Parameter, Box]:
         """The new values of the running mean and variance, for `fg.fit(updates=...)`.
 
         Parameters
         ----------
-        x : Box, shape (N, ...)
+        x : Box or array_like, shape (N, ...)
             The input of the layer in training.
 
         Returns
@@ -284,27 +281,27 @@ class BatchNorm(Layer):
         ShapeError
             If axis 1 of x, the features, has another size than the layer.
         """
-        self._check(x)
-        with self._built(x):
+        with self._build_in_scope(x) as x:
+            self._check(x)
             mean, variance = self._batch(x)
             n = count_like(x, _all_but_features(x))
             unbiased = variance * n / np.maximum(n - 1, 1)
-            carried = self._carried(self.variance, unbiased)
+            carried = self._move_average(self.variance, unbiased)
             return {
-                self.mean: self._carried(self.mean, mean),
+                self.mean: self._move_average(self.mean, mean),
                 self.variance: np.where(n > 1, carried, self.variance),
             }
 
-    def _carried(self, old: Any, new: Any) -> Any:
+    def _move_average(self, old: Any, new: Any) -> Any:
         return (1 - self.momentum) * old + self.momentum * new
 
     def _batch(self, x: Value) -> tuple[Any, Any]:
         axes = _all_but_features(x)
         return np.mean(x, axis=axes), np.var(x, axis=axes)
 
-    def _check(self, x: object) -> None:
+    def _check(self, x: Box) -> None:
         features = self.scale.value.shape[0]
-        if isinstance(x, Box) and (len(x.shape) < 2 or x.shape[1] != features):
+        if len(x.shape) < 2 or x.shape[1] != features:
             raise ShapeError(f"BatchNorm: found {x.title} of shape {x.shape}, needs (N, {features}, ...)")
 
 
@@ -354,7 +351,7 @@ class LayerNorm(Layer):
 
     def __call__(self, x: Value) -> Any:
         """Each example, normalised over the last axes."""
-        with self._built(x):
+        with self._build_in_scope(x) as x:
             if tuple(x.shape[-len(self.shape) :]) != self.shape:
                 raise ShapeError(f"LayerNorm: found {x.title} of shape {x.shape}, needs (..., {self.shape})")
             axes = tuple(range(-len(self.shape), 0))
@@ -419,20 +416,23 @@ class MultiHeadAttention(Layer):
 
     def __call__(self, x: Value, keys: Value = None, values: Value = None, *, mask: Value = None) -> Any:
         """The output, (N, T, size), for queries from x; keys are x, and values are the keys, unless given."""
-        keys = x if keys is None else keys
-        values = keys if values is None else values
-        for sequence in (x, keys, values):
-            self._check(sequence)
-        with self._built(x, 3):
+        x = self._read_sequence(x)
+        keys = x if keys is None else self._read_sequence(keys)
+        values = keys if values is None else self._read_sequence(values)
+        with self._build_in_scope(x):
             q, k, v = (self._part(name, box) for name, box in (("q", x), ("k", keys), ("v", values)))
             scores = q @ np.swapaxes(k, -1, -2) / math.sqrt(self.size // self.heads)
             read = _weights(scores, None if mask is None else _booleans(mask)).named("attention") @ v
             return (np.einsum("nhtd,hds->nts", read, self.Wo) + self.bo).named("h")
 
-    def _check(self, x: Any) -> None:
-        with self._built(x, 3):
-            if x.shape[-1] != self.size:
-                raise ShapeError(f"MultiHeadAttention: found {x.title} of shape {x.shape}, needs (N, T, {self.size})")
+    def _read_sequence(self, x: Value) -> Any:
+        """A sequence as a box, an array as a constant; one of another size is refused."""
+        with self._build_in_scope(x, 3) as box:
+            if box.shape[-1] != self.size:
+                raise ShapeError(
+                    f"MultiHeadAttention: found {box.title} of shape {box.shape}, needs (N, T, {self.size})"
+                )
+            return box
 
     def _part(self, name: str, x: Value) -> Any:
         """The queries, keys or values of all heads, (N, heads, T, d)."""

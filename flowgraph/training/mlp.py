@@ -10,24 +10,26 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from flowgraph import rendering
-from flowgraph.box import Box
+from flowgraph.box import Box, Value
 from flowgraph.box.copying import Picklable
+from flowgraph.box.kinds import UNFIT
 from flowgraph.box.leaves import Input, Parameter, Random
-from flowgraph.box.node import reopened, scope
+from flowgraph.box.node import reopen_scope, scope
 from flowgraph.box.random_draws import Keep
 from flowgraph.boxes.linear_algebra.products import Affine
 from flowgraph.boxes.neural.activation import elu, gelu, leaky_relu, linear, relu, sigmoid, silu, softplus
 from flowgraph.boxes.neural.softmax import log_softmax, softmax
+from flowgraph.boxes.numpy_api.constructors import as_box
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.training.display import cell_html, parameters_table
 from flowgraph.training.initialisers import Initialiser, InitialiserName, find_initialiser
 from flowgraph.training.layers import Layer
-from flowgraph.training.settings import Rng, is_rate, read_count, read_generator, strict_keywords, strict_settings
+from flowgraph.training.settings import SETTINGS, Rng, read_count, read_generator, strict_keywords, strict_settings
 
 
 @strict_keywords
-def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
+def dropout(h: Value, rate: float, *, name: str | None = None) -> Any:
     """Set each number to 0 with probability `rate`, and divide the others by 1 - rate, so that the mean stays.
 
     The mask is drawn by the run from its seed: the same seed gives the same mask. For predictions build a graph
@@ -35,8 +37,9 @@ def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
 
     Parameters
     ----------
-    h : Box
-        Hidden units, any shape, of floats.
+    h : Box or array_like
+        Hidden units, any shape, of floats. The mask of an array is drawn too when a graph runs, or at once in a
+        function that `flowgraph.functional` calls.
     rate : float
         Probability with which a number becomes 0, from 0 up to 1.
     name : str, optional
@@ -50,7 +53,7 @@ def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
     Raises
     ------
     UsageError
-        If `rate` is not from 0 up to 1, or `h` is no box.
+        If `rate` is not from 0 up to 1.
     DtypeError
         If `h` is not of floats.
 
@@ -65,10 +68,9 @@ def dropout(h: Box, rate: float, *, name: str | None = None) -> Any:
 
     Source: Srivastava et al. 2014, Dropout.
     """
-    if not is_rate(rate):
+    if SETTINGS["dropout"].read_value(rate) is UNFIT:
         raise UsageError(f"dropout: found rate={rate!r}, needs a number from 0 up to, not including, 1")
-    if not isinstance(h, Box):
-        raise UsageError(f"dropout: found {type(h).__name__}, needs a box; the mask is drawn when a graph runs")
+    h = as_box(h)
     if h.dtype.kind != "f":
         raise DtypeError(f"dropout: found {h.title} of dtype {h.dtype}, needs floats")
     with scope(name or "dropout"):
@@ -90,7 +92,8 @@ class Linear(Layer):
     fan_out : int
         Features of the output.
     init : str or function, default 'glorot_uniform'
-        What draws the weights: a name, or a function of (fan_in, fan_out).
+        What draws the weights: 'glorot_uniform', 'he_uniform', 'he_normal', 'zeros', or a function of
+        (fan_in, fan_out).
     rng : int or numpy.random.Generator, optional
         A seed, or what draws the weights; None draws differently every time.
     dtype : dtype_like, default float
@@ -122,9 +125,9 @@ class Linear(Layer):
         self.W = Parameter(find_initialiser(init)(fan_in, fan_out, rng=generator, dtype=dtype), name="W")
         self.b = Parameter(np.zeros(fan_out, dtype), name="b")
 
-    def __call__(self, h: Box) -> Box:
+    def __call__(self, h: Value) -> Box:
         """The layer applied: h @ W + b, (N, fan_out) of (N, fan_in)."""
-        with self._built(h):
+        with self._build_in_scope(h) as h:
             return Affine(h, self.W, self.b, name="a")
 
     def __repr__(self) -> str:
@@ -170,7 +173,8 @@ class MLP(Picklable):
     output : str or function, default 'softmax'
         Activation of the last layer: one of these, 'softmax' or 'log_softmax'.
     init : str or function, default 'glorot_uniform'
-        What draws the weights: a name, or a function of (fan_in, fan_out).
+        What draws the weights: 'glorot_uniform', 'he_uniform', 'he_normal', 'zeros', or a function of
+        (fan_in, fan_out).
     rng : int or numpy.random.Generator, optional
         A seed, or what draws the weights; None draws differently every time.
     dtype : dtype_like, default float
@@ -233,18 +237,18 @@ class MLP(Picklable):
         """Weights and biases, layer by layer."""
         return [parameter for layer in self.layers for parameter in (layer.W, layer.b)]
 
-    def __call__(self, x: Box, *, training: bool = False) -> Any:
+    def __call__(self, x: Value, *, training: bool = False) -> Any:
         """f(x), the output function of the last pre-activation."""
         a = self.logits(x, training=training)
-        with reopened(self.layers[-1].scope):
-            return _named(self.output(a), "f", a)
+        with reopen_scope(self.layers[-1].scope):
+            return _give_name(self.output(a), "f", a)
 
-    def logits(self, x: Box, *, training: bool = False) -> Any:
+    def logits(self, x: Value, *, training: bool = False) -> Any:
         """The pre-activation of the last layer: what the output activation is applied to.
 
         Parameters
         ----------
-        x : Box, shape (N, sizes[0])
+        x : Box or array_like, shape (N, sizes[0])
             The inputs, one example per row.
         training : bool, default False
             Whether dropout is applied.
@@ -257,8 +261,8 @@ class MLP(Picklable):
         h: Any = x
         for layer, activation, rate in zip(self.layers, self.activations, self.dropout, strict=False):
             a = layer(h)
-            with reopened(layer.scope):
-                h = _named(activation(a), "h", a)
+            with reopen_scope(layer.scope):
+                h = _give_name(activation(a), "h", a)
                 if training and rate:
                     h = dropout(h, rate, name="dropped")
         return self.layers[-1](h)
@@ -273,19 +277,19 @@ class MLP(Picklable):
         return f"<MLP {' -> '.join(map(str, self.sizes))}: {count:,} numbers in {len(self.parameters)} parameters>"
 
 
-def _named(box: Box, name: str, child: Box) -> Any:
+def _give_name(box: Box, name: str, child: Box) -> Any:
     """The box under the name of the lecture; the linear activation is its child, which has a name."""
     return box if box is child else box.named(name)
 
 
 def _sizes(sizes: Any) -> tuple[int, ...]:
-    given = _listed(sizes, 1)
+    given = _list_of(sizes, 1)
     if len(given) < 2 or not all(isinstance(n, int | np.integer) and not isinstance(n, bool) and n > 0 for n in given):
         raise UsageError(f"MLP: found sizes {list(given)}, needs two numbers or more, each 1 or more, [784, 128, 10]")
     return tuple(int(size) for size in given)
 
 
-def _listed(given: Any, count: int) -> tuple[Any, ...]:
+def _list_of(given: Any, count: int) -> tuple[Any, ...]:
     """The elements of a list, or one value so many times."""
     return tuple(given) if _is_list(given) else (given,) * count
 
@@ -296,7 +300,7 @@ def _is_list(given: object) -> bool:
 
 def _activations(given: object, hidden: int) -> tuple[Callable[[Any], Any], ...]:
     """The activation of each hidden layer."""
-    listed = _listed(given, hidden)
+    listed = _list_of(given, hidden)
     if len(listed) != hidden:
         raise UsageError(f"MLP: found {len(listed)} activations in hidden={given!r}, but {hidden} hidden layers")
     return tuple(_function("hidden", activation, HIDDEN) for activation in listed)
@@ -313,8 +317,9 @@ def _function(what: str, given: object, known: Mapping[str, Callable[[Any], Any]
 
 def _rates(given: float | Sequence[float], hidden: int) -> tuple[float, ...]:
     """The rate of each hidden layer."""
-    rates = _listed(given, hidden)
-    if len(rates) != hidden or not all(map(is_rate, rates or _listed(given, 1))):
+    rates = _list_of(given, hidden)
+    read = [SETTINGS["dropout"].read_value(rate) for rate in rates or _list_of(given, 1)]
+    if len(rates) != hidden or UNFIT in read:
         raise UsageError(
             f"MLP: found dropout={given!r}, needs a rate from 0 up to, not including, 1, or {hidden} of them, "
             f"one per hidden layer"

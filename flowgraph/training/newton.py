@@ -12,7 +12,7 @@ import numpy as np
 from flowgraph.box import Array
 from flowgraph.box.leaves import Parameter
 from flowgraph.derivatives import gradient, hessian
-from flowgraph.errors import FlowgraphError, UsageError, install_hint
+from flowgraph.errors import FlowgraphError, UsageError, optional
 from flowgraph.graph import Graph
 from flowgraph.plan import compile
 from flowgraph.training.display import cell_html, numbers_table
@@ -30,7 +30,7 @@ class ParameterVector:
         self.ends = np.cumsum([parameter.value.size for parameter in parameters])
         self.size = int(self.ends[-1])
 
-    def read(self) -> Array:
+    def values_now(self) -> Array:
         """The values now, in float64."""
         return self.join([parameter.value for parameter in self.parameters])
 
@@ -218,7 +218,7 @@ class _Newton:
             objective, grad, matrix = self._derivatives()
             norm = float(np.linalg.norm(grad))
             convex = _cholesky(matrix)
-            ended = self._ended(norm, tolerance, convex, matrix, len(done) >= steps)
+            ended = self._reason_to_end(norm, tolerance, convex, matrix, len(done) >= steps)
             if not ended and not self._step(objective, grad, matrix, convex):
                 ended = "no step makes the objective smaller"
             if ended:
@@ -226,7 +226,7 @@ class _Newton:
                 return Minimum(objective, norm, converged, ended, tuple(done))
             done.append(Step(len(done) + 1, self._objective(), norm, self.damping, convex))
 
-    def _ended(self, norm: float, tolerance: float, convex: bool, matrix: Array, used_up: bool) -> str:
+    def _reason_to_end(self, norm: float, tolerance: float, convex: bool, matrix: Array, used_up: bool) -> str:
         if norm <= tolerance:
             return _without_gradient(matrix)
         if not convex and self.not_convex == "refuse":
@@ -238,7 +238,7 @@ class _Newton:
 
     def _step(self, objective: float, grad: Array, matrix: Array, convex: bool) -> bool:
         """The smallest damping that gives a positive definite matrix and a lower objective; whether there was one."""
-        start = self.flat.read()
+        start = self.flat.values_now()
         scale = float(np.abs(np.diag(matrix)).max()) or 1.0
         # Marquardt's factor of 10 both ways; from 1e-6 on, as less damping changes nothing that rounding would not
         self.damping = self.damping / 10 if self.damping > 1e-9 * scale else 0.0
@@ -356,10 +356,7 @@ def lbfgs(
 
     Source: Liu and Nocedal 1989, On the limited memory BFGS method for large scale optimization.
     """
-    try:
-        from scipy.optimize import minimize  # type: ignore[import-untyped]
-    except ImportError:
-        raise ImportError(f"lbfgs: needs SciPy; run: {install_hint('scipy')}") from None
+    minimize = optional("scipy.optimize", "lbfgs: needs SciPy", "scipy").minimize
     read_count("lbfgs", "steps", steps)
     read_number("lbfgs", "tolerance", tolerance, low=0)
     read_count("lbfgs", "memory", memory)
@@ -381,7 +378,7 @@ def lbfgs(
         done.append(Step(len(done) + 1, float(intermediate_result.fun), latest[1]))
 
     options = {"maxiter": steps, "maxfun": 20 * steps, "maxcor": memory, "gtol": tolerance, "ftol": 0.0}
-    minimum = minimize(evaluate, flat.read(), jac=True, method="L-BFGS-B", callback=note, options=options)
+    minimum = minimize(evaluate, flat.values_now(), jac=True, method="L-BFGS-B", callback=note, options=options)
     flat.write(minimum.x)
     norm = float(np.linalg.norm(minimum.jac))
     return Minimum(float(minimum.fun), norm, bool(minimum.success), str(minimum.message).strip().lower(), tuple(done))

@@ -298,7 +298,7 @@ class _Descent:
         self.objective, self.watched, self.parameters = _copies(problem)
         self.feeds, self.shown = few, {box: array for box, array in few.items() if box in self.watched}
         self.flat = ParameterVector(self.parameters)
-        self.theta = Parameter(self.flat.read(), name="theta")
+        self.theta = Parameter(self.flat.values_now(), name="theta")
         grad = Input("grad", shape=self.theta.shape)
         self.updates = Adam().updates({self.theta: grad}, Constant(RATE))
         self.rule = Graph(*self.updates.values())

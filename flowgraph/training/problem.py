@@ -38,7 +38,7 @@ def with_weights(objective: Box, weights: Input | None, losses: Collection[Box] 
     if weights is None:
         return objective
     graph = Graph(objective)
-    anew: dict[Box, Any] = {loss: weighted(loss, weights) for loss in losses_in(graph, losses)}
+    anew: dict[Box, Any] = {loss: weigh_losses(loss, weights) for loss in losses_in(graph, losses)}
     if not anew:
         raise UsageError(
             f"sample_weight: found no loss of examples in {objective.title}, such as fg.SquaredError, which could be "
@@ -50,7 +50,7 @@ def with_weights(objective: Box, weights: Input | None, losses: Collection[Box] 
     return anew[objective]
 
 
-def weighted(losses: Any, weights: Any) -> Any:
+def weigh_losses(losses: Any, weights: Any) -> Any:
     """The losses of the examples times their weights, along the first axis."""
     if not losses.shape:
         raise UsageError(
@@ -158,7 +158,7 @@ def _error(losses: Box, weights: Box | None) -> Any:
     wrong = _wrong(losses)
     if wrong is None or weights is None:
         return None if wrong is None else mean(wrong)
-    return mean(weighted(wrong, weights))
+    return mean(weigh_losses(wrong, weights))
 
 
 def _wrong(losses: Box) -> Any:
@@ -261,7 +261,7 @@ class Problem:
         if evaluate is not None:
             self.evaluated = measures_of(self.evaluate, **further, weights=sample_weight)
         self.names = Graph(objective, *self.updates).names
-        self._refuse_what_is_foreign({"evaluate": self.evaluate, **further, **_titled(self.updates)})
+        self._refuse_what_is_foreign({"evaluate": self.evaluate, **further, **_titles_of_updates(self.updates)})
         _refuse_idle_regularizers(self.graph, self.parameters)
 
     @property
@@ -353,7 +353,7 @@ def _read_updates(updates: object) -> dict[Parameter, Box]:
     return dict(pairs)
 
 
-def _titled(updates: Mapping[Parameter, Box]) -> dict[str, Box]:
+def _titles_of_updates(updates: Mapping[Parameter, Box]) -> dict[str, Box]:
     return {f"the new value of {parameter.title}": box for parameter, box in updates.items()}
 
 

@@ -9,9 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from flowgraph.box import Box, Value
+from flowgraph.box.kinds import OneOf
 from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.neural.activation import relu, sigmoid
-from flowgraph.errors import ShapeError, UsageError
+from flowgraph.errors import ShapeError
 from flowgraph.shapes.spec import shape_text
 from flowgraph.training.layers import Layer, uniform
 from flowgraph.training.settings import Rng, read_count, read_generator, strict_settings
@@ -42,7 +43,7 @@ class _Recurrent(Layer):
 
     def __call__(self, x: Value, state: Value = None) -> Any:
         who = type(self).__name__
-        with self._built(x, 3):
+        with self._build_in_scope(x, 3) as x:
             steps = x.shape[1]
             if x.shape[2] != self.inputs:
                 raise ShapeError(f"{who}: found {x.title} of shape {x.shape}, needs (N, T, {self.inputs})")
@@ -61,11 +62,11 @@ class _Recurrent(Layer):
                 state = self._zeros(np.zeros_like(a[:, 0, : self.hidden]))
             for t in range(steps):
                 state = self._step(a[:, t], state)
-                states.append(self._shown(state))
+                states.append(self._output_of(state))
             stacked: Any = np.stack(states, axis=1)
             return stacked.named("h")
 
-    def _shown(self, state: Value) -> Any:
+    def _output_of(self, state: Value) -> Any:
         """The part of a state that is the output of the layer."""
         return state
 
@@ -138,9 +139,7 @@ class RNN(_Recurrent):
         dtype: Any = float,
     ) -> None:
         super().__init__(inputs, hidden, rng=rng, dtype=dtype)
-        if not isinstance(activation, str) or activation not in ACTIVATIONS:
-            raise UsageError(f"RNN: found activation={activation!r}, needs one of {', '.join(ACTIVATIONS)}")
-        self.activation = activation
+        self.activation: str = OneOf(tuple(ACTIVATIONS)).read_setting("RNN", "activation", activation)
 
     def _step(self, a: Value, state: Value) -> Any:
         own: Any = self
@@ -178,7 +177,7 @@ class LSTM(_Recurrent):
 
     gates = 4
 
-    def _shown(self, state: Value) -> Any:
+    def _output_of(self, state: Value) -> Any:
         return state[0]
 
     def _zeros(self, h: Value) -> Any:

@@ -150,7 +150,7 @@ def ink(values: Array, largest: float) -> str:
     return _address(pixels)
 
 
-def signed(values: Array, largest: float | None = None) -> str:
+def draw_signed(values: Array, largest: float | None = None) -> str:
     """An image, shape (rows, columns), of signed numbers: blue below 0, orange above, clear at 0, NaN black.
 
     The largest modulus, that of the image unless given, is opaque.

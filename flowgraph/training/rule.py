@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, NamedTuple
+from typing import Annotated, Any, ClassVar, NamedTuple
 
 import numpy as np
 
 from flowgraph.box import Box, Constant, Elementwise, Value
+from flowgraph.box.kinds import Flag
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.node import reopened
+from flowgraph.box.node import reopen_scope
 from flowgraph.boxes.elementwise.arithmetic import Add, Divide, Multiply, Negative, Positive, Subtract
 from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.elementwise.selection import Maximum, Minimum
-from flowgraph.boxes.indexing.index import Index, IndexAdd
+from flowgraph.boxes.indexing.index import Index, IndexAdd, find_row_numbers
 from flowgraph.boxes.indexing.scatter import SetAt
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.topology import Boxes
 from flowgraph.shapes.indexing import ARRAY
-from flowgraph.training.settings import read_number, set_frozen
+from flowgraph.training.settings import SETTINGS, kinds_of, set_frozen
 from flowgraph.training.weights import reads_shape_only
 
 
@@ -47,7 +48,7 @@ def lookups_in(grad: Box) -> Lookups:
             stack += reversed(inner)
             if len(inner) > 1:
                 lookups.sums.add(box)
-        elif isinstance(box, IndexAdd) and _rows_added_to(box) is not None:
+        elif isinstance(box, IndexAdd) and find_row_numbers(box) is not None:
             lookups.of_rows.append(box)
         else:
             lookups.others.append(box)
@@ -75,23 +76,9 @@ def _limits_no_zero(box: Box, limit: Box) -> bool:
     return bool(number >= 0 if isinstance(box, Minimum) else number <= 0)
 
 
-def _row_numbers(box: Index | IndexAdd, indices: Sequence[Box]) -> Box | None:
-    """The numbers of the rows that an index names; None where it names anything but whole rows."""
-    first, *further = box.index or (None,)
-    if any(entry is not Ellipsis and entry != slice(None) for entry in further):
-        return None
-    if isinstance(first, int | np.integer):
-        return Constant(np.array(first))
-    return indices[0] if first == ARRAY and indices[0].dtype.kind in "iu" else None
-
-
-def _rows_added_to(box: IndexAdd) -> Box | None:
-    return _row_numbers(box, box.children[2:])
-
-
 def _rows_of(lookups: Lookups) -> Any:
     """The numbers of all rows that are looked up; a row may be named several times."""
-    named = list(dict.fromkeys(rows for box in lookups.of_rows if (rows := _rows_added_to(box)) is not None))
+    named = list(dict.fromkeys(rows for box in lookups.of_rows if (rows := find_row_numbers(box)) is not None))
     if len(named) == 1:
         return named[0]
     flat: list[Any] = [rows if rows.dtype == np.intp else rows.astype(np.intp) for rows in named]
@@ -108,12 +95,12 @@ def at_rows(new: Mapping[Parameter, Box], lookups: Lookups) -> dict[Parameter, B
     rows = _rows_of(lookups)
     computed: dict[Box, Any] = {}
     return {
-        parameter: SetAt(parameter, _taken(box, rows, lookups.sums, computed), rows, index=(ARRAY,))
+        parameter: SetAt(parameter, _take_rows(box, rows, lookups.sums, computed), rows, index=(ARRAY,))
         for parameter, box in new.items()
     }
 
 
-def _taken(wanted: Box, rows: Box, sums: Container[Box], computed: dict[Box, Any]) -> Any:
+def _take_rows(wanted: Box, rows: Box, sums: Container[Box], computed: dict[Box, Any]) -> Any:
     """The rows of a box; `computed` are those of others."""
     stack = [wanted]
     while stack:
@@ -169,7 +156,7 @@ def no_table(who: str, grads: Mapping[Parameter, Box]) -> UsageError:
 def _other_reader(parameter: Parameter, graph: Graph) -> Box | None:
     """The first box of a graph that reads the values of a parameter otherwise than by rows."""
     for box in graph.boxes:
-        by_rows = isinstance(box, Index) and _row_numbers(box, box.children[1:]) is not None
+        by_rows = isinstance(box, Index) and find_row_numbers(box) is not None
         if not by_rows and any(
             child is parameter and not reads_shape_only(box, place) for place, child in enumerate(box.children)
         ):
@@ -199,13 +186,14 @@ class Rule:
 
     Examples
     --------
-    >>> import flowgraph as fg
+    >>> import numpy as np, flowgraph as fg
     >>> from flowgraph.training import Rule
     >>> class Signed(Rule):
-    ...     def change(self, rate, parameter, gradient):
-    ...         return parameter - rate * fg.Sign(gradient), {}
-    >>> isinstance(Signed(), Rule)
-    True
+    ...     def change(self, parameter, grad, rate, count):
+    ...         return {parameter: parameter - rate * np.sign(grad)}
+    >>> w = fg.Parameter(np.array([0.5, -0.5]), name="w")
+    >>> fg.Graph(Signed().updates({w: 2 * w}, 0.125)[w]).fprop().outputs[0]
+    array([ 0.375, -0.375])
     """
 
     default_rate: ClassVar[float] = 0.01
@@ -224,9 +212,9 @@ class Rule:
 
     def __post_init__(self) -> None:
         for setting in fields(self):
-            set_frozen(self, setting.name, self.read(setting.name, getattr(self, setting.name)))
+            set_frozen(self, setting.name, self.read_setting(setting.name, getattr(self, setting.name)))
 
-    def read(self, setting: str, value: object) -> Any:
+    def read_setting(self, setting: str, value: object) -> Any:
         """Check one setting of the rule and return it as it is kept.
 
         Parameters
@@ -239,14 +227,16 @@ class Rule:
         Returns
         -------
         object
-            By default a float from 0 up to, not including, 1; a subclass may allow others.
+            What the annotation of the setting says, `Annotated[float, Number(0)]`; without one a float from 0 up to,
+            not including, 1.
 
         Raises
         ------
         UsageError
             If the value is not allowed.
         """
-        return read_number(self.name, setting, value, low=0, below=1)
+        own: Any = type(self)
+        return kinds_of(own).get(setting, SETTINGS["dropout"]).read_setting(self.name, setting, value)
 
     @property
     def name(self) -> str:
@@ -389,7 +379,7 @@ class Rule:
         Parameter
             Zeros of the shape and dtype of the parameter.
         """
-        with reopened(""):
+        with reopen_scope(""):
             title = f"{parameter.name}/{name}" if parameter.name else None
             return Parameter(np.zeros_like(parameter.value), name=title)
 
@@ -398,20 +388,12 @@ class Rule:
 class LazyRule(Rule):
     """A rule that can leave the rows of a table as they are in a step that does not look them up."""
 
-    lazy: bool = field(default=False, kw_only=True)
+    lazy: Annotated[bool, Flag()] = field(default=False, kw_only=True)
 
     @property
     def is_lazy(self) -> bool:
         """Whether `lazy` was asked for."""
         return self.lazy
-
-    def read(self, setting: str, value: object) -> Any:
-        """Check one setting; `lazy` is True or False."""
-        if setting != "lazy":
-            return super().read(setting, value)
-        if not isinstance(value, bool | np.bool_):
-            raise UsageError(f"{self.name}: found lazy={value!r}, needs True or False")
-        return bool(value)
 
     def __repr__(self) -> str:
         shown = [f"{part.name}={getattr(self, part.name)!r}" for part in fields(self) if part.name != "lazy"]
@@ -438,10 +420,10 @@ class OnWeights(Rule):
         """A copy of the rule that acts on these parameters."""
         return replace(self, parameters=weights)
 
-    def read(self, setting: str, value: object) -> Any:
+    def read_setting(self, setting: str, value: object) -> Any:
         """Check one setting; `parameters` becomes a list without repetitions."""
         if setting != "parameters":
-            return super().read(setting, value)
+            return super().read_setting(setting, value)
         return None if value is None else _read_parameters(self.name, value)
 
     def updates(self, grads: Mapping[Parameter, Any], rate: Value) -> Updates:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from operator import add
-from typing import Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.neural.loss import L1
 from flowgraph.errors import UsageError
 from flowgraph.training.rule import LazyRule, OnWeights, Rule, Updates, by_parameter
-from flowgraph.training.settings import read_number, read_setting, strict_settings
+from flowgraph.training.settings import SETTINGS, read_setting, strict_settings
 
 
 @strict_settings
@@ -339,7 +339,7 @@ class Proximal(OnWeights):
     """
 
     rule: Rule
-    l1: float
+    l1: Annotated[float, SETTINGS["l1"]]
 
     @property
     def strength(self) -> float:
@@ -356,12 +356,10 @@ class Proximal(OnWeights):
         """l1 · Σ |W|, None while it acts on nothing."""
         return self.l1 * L1(*self.parameters) if self.strength > 0 and self.parameters else None
 
-    def read(self, setting: str, value: object) -> Any:
-        """Check one setting: l1 at least 0, and a rule with a fixed gain (SGD, Momentum or Nesterov)."""
-        if setting == "l1":
-            return read_number(self.name, setting, value, low=0)
+    def read_setting(self, setting: str, value: object) -> Any:
+        """Check one setting; the rule has a fixed gain (SGD, Momentum or Nesterov)."""
         if setting != "rule":
-            return super().read(setting, value)
+            return super().read_setting(setting, value)
         if not isinstance(value, Rule) or value.gain is None:
             what = value.name if isinstance(value, Rule) else repr(value)
             raise UsageError(
@@ -412,8 +410,8 @@ class Clipped(Rule):
     """
 
     rule: Rule
-    norm: float | None = None
-    value: float | None = None
+    norm: Annotated[float | None, SETTINGS["clip_norm"]] = None
+    value: Annotated[float | None, SETTINGS["clip_value"]] = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -444,10 +442,10 @@ class Clipped(Rule):
         """The same clipping around the inner rule for a model with these weights."""
         return replace(self, rule=self.rule.of_weights(weights))
 
-    def read(self, setting: str, value: object) -> Any:
+    def read_setting(self, setting: str, value: object) -> Any:
         """Check one setting: a bound above 0, or a rule."""
         if setting != "rule":
-            return None if value is None else read_number(self.name, setting, value, above=0)
+            return super().read_setting(setting, value)
         if not isinstance(value, Rule):
             raise UsageError(f"Clipped: found rule={value!r}, needs a rule, fg.Adam()")
         return value

@@ -17,8 +17,9 @@ import warnings
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+from flowgraph.box.kinds import Number
 from flowgraph.errors import UsageError
-from flowgraph.training.settings import Number, read_fields, read_number, read_result, set_frozen, strict_settings
+from flowgraph.training.settings import read_fields, read_number, read_result, set_frozen, strict_settings
 
 
 class ConvergenceWarning(UserWarning):

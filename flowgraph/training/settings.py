@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import reprlib
 import sys
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from difflib import get_close_matches
-from numbers import Integral, Real
-from types import SimpleNamespace
-from typing import Any, ParamSpec, TypeAlias, TypeVar, get_type_hints
+from math import inf
+from numbers import Integral
+from typing import Annotated, Any, ParamSpec, TypeAlias, TypeVar, get_origin
 
 import numpy as np
 
 from flowgraph.box import Value
 from flowgraph.box.arrays import read_dtype, refuse_masked
+from flowgraph.box.kinds import Kind, Number, OneOf, kind_of
 from flowgraph.errors import FlowgraphError, UsageError
 from flowgraph.saving.limits import excerpt
 
@@ -26,40 +26,17 @@ Rng: TypeAlias = int | np.integer[Any] | np.random.Generator | None
 
 
 def read_number(
-    who: str,
-    name: str,
-    value: Any,
-    *,
-    low: float = -math.inf,
-    above: float = -math.inf,
-    below: float = math.inf,
-    otherwise: str = "",
+    who: str, name: str, value: Any, *, low: float = -inf, above: float = -inf, below: float = inf, otherwise: str = ""
 ) -> float:
-    """A Python float, which widens no float32, from `low` on, above `above` and below `below`.
-
-    `otherwise` says what else may be given.
-    """
-    legal = isinstance(value, Real) and not isinstance(value, bool)
-    number: Any = value
-    if not legal or not (number >= low and above < number < below and abs(number) <= sys.float_info.max):
-        bounds = [
-            text
-            for text, given in (
-                (f"from {low:g}", low > -math.inf),
-                (f"above {above:g}", above > -math.inf),
-                (f"below {below:g}", below < math.inf),
-            )
-            if given
-        ]
-        raise UsageError(f"{who}: found {name}={value!r}, needs a number {' and '.join(bounds)}".rstrip() + otherwise)
-    return float(value)
+    """A Python float, which widens no float32, within bounds; `otherwise` says what else may be given."""
+    number: float = Number(low, above, below, otherwise=otherwise).read_setting(who, name, value)
+    return number
 
 
 def read_count(who: str, name: str, value: object, *, low: int = 1, otherwise: str = "") -> int:
     """A Python integer, from `low` on; `otherwise` says what else may be given."""
-    if not isinstance(value, Integral) or isinstance(value, bool) or value < low:
-        raise UsageError(f"{who}: found {name}={value!r}, needs a whole number from {low} on{otherwise}")
-    return int(value)
+    count: int = Number(low, whole=True, otherwise=otherwise).read_setting(who, name, value)
+    return count
 
 
 def read_result(who: str, value: Any) -> float:
@@ -87,48 +64,7 @@ def read_generator(who: str, rng: Rng) -> np.random.Generator:
     raise UsageError(f"{who}: found rng={rng!r}, needs a seed, a whole number from 0 on, or a NumPy generator")
 
 
-def is_rate(value: object) -> bool:
-    """Whether this is a number from 0 up to, not including, 1."""
-    return isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) < 1
-
-
-@dataclass(frozen=True)
-class Number:
-    """A setting that is a number in a range, of whole numbers from `low` on; `none` says what None means, if it may be.
-
-    `read` gives the value as it is kept.
-    """
-
-    low: float = -math.inf
-    above: float = -math.inf
-    below: float = math.inf
-    whole: bool = False
-    none: str = ""
-
-    def read(self, who: str, name: str, value: Any) -> Any:
-        """The number of Python, or None."""
-        if value is None and self.none:
-            return None
-        otherwise = f", or None {self.none}" * bool(self.none)
-        if self.whole:
-            return read_count(who, name, value, low=int(self.low), otherwise=otherwise)
-        return read_number(who, name, value, low=self.low, above=self.above, below=self.below, otherwise=otherwise)
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """A setting that is one of some words."""
-
-    words: tuple[str, ...]
-
-    def read(self, who: str, name: str, value: Any) -> str:
-        """The word itself."""
-        if not isinstance(value, str) or value not in self.words:
-            raise UsageError(f"{who}: found {name}={value!r}, needs one of {', '.join(self.words)}")
-        return value
-
-
-SETTINGS: Mapping[str, Any] = {
+SETTINGS: Mapping[str, Kind] = {
     "epochs": Number(1, whole=True),
     "batch_size": Number(1, whole=True, none="for all examples"),
     "patience": Number(1, whole=True, none="to go on to the end"),
@@ -149,24 +85,24 @@ SETTINGS: Mapping[str, Any] = {
 
 def read_setting(who: str, name: str, value: Any) -> Any:
     """A setting of a training as it is kept; `who` was given it under that name."""
-    return SETTINGS[name].read(who, name, value)
+    return SETTINGS[name].read_setting(who, name, value)
 
 
 @functools.cache
-def kinds_of(settings: Any) -> dict[str, Any]:
+def kinds_of(settings: Any) -> dict[str, Kind]:
     """What the fields of a dataclass may be, by name, where their annotations say so: `Annotated[float, Number(0)]`.
 
     Other annotations are not evaluated: those of a user's own schedule may name what is known to a type checker alone.
     """
-    kinds: dict[str, Any] = {}
+    kinds: dict[str, Kind] = {}
     for field in fields(settings):
         hint: Any = field.type
         if isinstance(hint, str) and hint.startswith("Annotated["):
             owners = [c for c in settings.__mro__ if getattr(c, "__dataclass_fields__", {}).get(field.name) is field]
-            annotated = SimpleNamespace(__annotations__={field.name: hint})
-            known = vars(sys.modules[owners[-1].__module__])
-            hint = get_type_hints(annotated, known, include_extras=True)[field.name]
-        kinds.update((field.name, kind) for kind in getattr(hint, "__metadata__", ()) if hasattr(kind, "read"))
+            hint = eval(hint, dict(vars(sys.modules[owners[-1].__module__])))
+        kind = kind_of(hint) if get_origin(hint) is Annotated else None
+        if kind is not None:
+            kinds[field.name] = kind
     return kinds
 
 
@@ -174,7 +110,7 @@ def read_fields(settings: object, who: str | None = None) -> None:
     """Read the fields of a frozen dataclass as their annotations say, while it is made."""
     owner: Any = type(settings)
     for name, kind in kinds_of(owner).items():
-        set_frozen(settings, name, kind.read(who or owner.__name__, name, getattr(settings, name)))
+        set_frozen(settings, name, kind.read_setting(who or owner.__name__, name, getattr(settings, name)))
 
 
 def set_frozen(setting: object, name: str, value: Value) -> None:

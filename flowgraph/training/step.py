@@ -9,7 +9,7 @@ import numpy as np
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.node import reopened
+from flowgraph.box.node import reopen_scope
 from flowgraph.derivatives import gradient
 from flowgraph.plan import compile
 from flowgraph.plan.backends import BackendName
@@ -52,7 +52,7 @@ class Step:
         rate = Input("learning_rate", dtype=dtypes.pop() if len(dtypes) == 1 else float)
         updates = rule.updates(grads, rate)
         self.averages = {} if average is None else {p: _average_of(p) for p in grads}
-        updates |= _moved(self.averages, updates, average or 0.0)
+        updates |= _move_averages(self.averages, updates, average or 0.0)
         self.plan = compile(
             [*measures.values(), *norms.values()],
             updates | problem.updates,
@@ -72,7 +72,7 @@ class Step:
         """The sums of what the plan returns, in its order, of sums by name; 0 where there is none."""
         return [sums.get(name, 0.0) for name in self.measures] + [norms.get(layer, 0.0) for layer in self.layers]
 
-    def named(self, totals: Sequence[float]) -> tuple[dict[str, float], dict[str, float]]:
+    def sums_by_name(self, totals: Sequence[float]) -> tuple[dict[str, float], dict[str, float]]:
         """The sums by name: those of the measures, and those of the norms of the gradient."""
         sums = dict(zip(self.measures, totals, strict=False))
         return sums, dict(zip(self.layers, totals[len(sums) :], strict=True))
@@ -87,11 +87,11 @@ def _norms(problem: Problem, grads: Mapping[Parameter, Box]) -> dict[str, Any]:
 
 
 def _average_of(parameter: Parameter) -> Parameter:
-    with reopened(""):
+    with reopen_scope(""):
         return Parameter(np.array(parameter.value), name=f"{parameter.name or 'parameter'}/average")
 
 
-def _moved(averages: Mapping[Parameter, Parameter], updates: Updates, decay: float) -> Updates:
+def _move_averages(averages: Mapping[Parameter, Parameter], updates: Updates, decay: float) -> Updates:
     """The new values of the averages, from the new values of the parameters."""
     new: Mapping[Parameter, Any] = updates
     return {average: decay * average + (1 - decay) * new[p] for p, average in averages.items()}

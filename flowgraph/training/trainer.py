@@ -30,8 +30,8 @@ from flowgraph.training.examples import (
     Stream,
     as_stream,
     has_weights,
-    parted,
     read_examples,
+    train_and_valid,
     training_data,
 )
 from flowgraph.training.history import Epoch, History
@@ -78,7 +78,7 @@ def is_writer(placement: Any) -> bool:
     return bool(jax.process_index() == 0)
 
 
-def agreed(placement: Any, wish: bool) -> bool:
+def decide_together(placement: Any, wish: bool) -> bool:
     """The decision of the first process, on all of them, so that all act after the same step."""
     if placement is None:
         return wish
@@ -142,7 +142,8 @@ class Trainer(Picklable):
     """Trains a model step by step by one plan, `plan`; model, data (here `train`) and settings are those of `fg.fit`.
 
     `updates` counts the steps, `epoch` the complete epochs, `position` the examples seen in the next. Order and dropout
-    follow from the seed and these counts, so `state()` is all that `restore` needs.
+    follow from the seed and these counts, so `state()` is all that `restore` needs. `stopped` is why training stopped,
+    None while it did not; `interrupted` is whether Ctrl-C was pressed in a run.
 
     Examples
     --------
@@ -176,13 +177,13 @@ class Trainer(Picklable):
         average: float | None = None,
         steps_per_epoch: int | None = None,
     ) -> None:
-        train, valid = parted(train, valid)
+        train, valid = train_and_valid(train, valid)
         train, first = as_stream(train, steps_per_epoch)
         problem = problem_of(model, first, l1, l2, evaluate=evaluate, updates=updates)
         self.problem = weighted_problem(problem) if has_weights(valid, sample_weight) else problem
         self.seed: int = read_setting("fit", "seed", seed)
         self.batch_size = batch_size
-        self._read(train, valid, sample_weight)
+        self._take_examples(train, valid, sample_weight)
         if evaluate is not None and self.valid is None:
             raise UsageError(
                 "fit: found evaluate= without validation data, on which it would be evaluated; needs valid="
@@ -195,13 +196,14 @@ class Trainer(Picklable):
         self.lookout = Lookout(find_stopping(early_stopping, self.problem, self.valid is not None))
         self.updates = self.epoch = 0
         self.stopped: str | None = None
+        self.interrupted = False
         self.history: list[Epoch] = []
         self._set_aside: dict[Parameter, Array] = {}
         self._finite: dict[str, Array] = {}
         self._build(metrics)
         self._begin_epoch()
 
-    def _read(self, train: object, valid: object, sample_weight: object) -> None:
+    def _take_examples(self, train: object, valid: object, sample_weight: object) -> None:
         """Take examples to train on and to validate on, or a stream of batches."""
         data = training_data(
             self.problem, train, valid, batch_size=self.batch_size, seed=self.seed, sample_weight=sample_weight
@@ -257,9 +259,9 @@ class Trainer(Picklable):
         if (valid is None) is not (self._evaluator is None):
             raise UsageError("feed: found validation data now or before, but not both; needs them each time, or never")
         self.batch_size = batch_size
-        self._read(train, valid, sample_weight)
+        self._take_examples(train, valid, sample_weight)
         self.lookout = Lookout(self.lookout.settings)
-        self.stopped = None
+        self.stopped, self.interrupted = None, False
         self._begin_epoch()
 
     def go_on_from(self, other: Trainer, *, same_rule: bool) -> None:
@@ -354,8 +356,8 @@ class Trainer(Picklable):
                 f"end_epoch: found {self.position}{of} examples seen in epoch {self.epoch + 1}; step() goes on until "
                 f"all are"
             )
-        sums, norms = self._step.named(self._totals)
-        measured = self._measured(sums)
+        sums, norms = self._step.sums_by_name(self._totals)
+        measured = self._measure_epoch(sums)
         epoch = Epoch(
             number=self.epoch + 1,
             updates=self.updates,
@@ -384,7 +386,7 @@ class Trainer(Picklable):
         self._finite = values  # each a copy of its own, which no later step writes to
         return True
 
-    def _measured(self, sums: Mapping[str, float]) -> dict[str, Any]:
+    def _measure_epoch(self, sums: Mapping[str, float]) -> dict[str, Any]:
         """The measures of the steps of this epoch, and those of the validation examples; metrics of these if any."""
         measures: dict[str, Any] = {f"train_{name}": total / self.position for name, total in sums.items()}
         if self._evaluator is not None:
@@ -438,6 +440,8 @@ class Trainer(Picklable):
             raise
 
     def _interrupt(self) -> None:
+        """Stop after the step; that it was interrupted stays known where the epoch ends with another reason to stop."""
+        self.interrupted = True
         self.stopped = self.stopped or "interrupted"
 
     def _run_steps(self, listeners: Sequence[Callback]) -> None:
@@ -516,7 +520,7 @@ class Trainer(Picklable):
         State
             Arrays by name, and a record of counts and history.
         """
-        sums, norms = self._step.named(self._totals)
+        sums, norms = self._step.sums_by_name(self._totals)
         arrays = {name: np.array(self._set_aside.get(p, p.value)) for name, p in self._step.owned.items()}
         arrays |= {f"best/{name}": np.array(value) for name, value in self.lookout.parameters.items()}
         record = {
@@ -563,5 +567,5 @@ class Trainer(Picklable):
         self.updates, self.epoch = record["updates"], record["epoch"]
         self._begin_epoch(record["position"])
         self._totals = self._step.totals(record["sums"], record["norms"])
-        self._seconds, self.stopped = record["seconds"], self.lookout.verdict()
+        self._seconds, self.stopped, self.interrupted = record["seconds"], self.lookout.verdict(), False
         self.history = [Epoch(**epoch) for epoch in record["history"]]

@@ -71,7 +71,7 @@ class Watch(Callback):
     Parameters
     ----------
     every : int, optional
-        Look at every so manieth step; by default at as many as a twentieth of the time allows.
+        Look at every `every`-th step; by default at so many that looking takes a twentieth of the time.
 
     Attributes
     ----------
@@ -243,7 +243,7 @@ class Watch(Callback):
         wide = max(map(len, self.seen))
         lines = [f"{'':<{wide}}  gradients, step {self.steps[0]} to {self.steps[-1]}  now: values, gradients, updates"]
         for layer, kept in self.seen.items():
-            shades = "".join(_shade(ratio) for ratio in _thinned(self._ratios(layer), 30))
+            shades = "".join(_shade(ratio) for ratio in _thin_out(self._ratios(layer), 30))
             now = ", ".join("–" if (numbers := kept[what][-1]) is None else number_text(numbers.rms) for what in WHAT)
             lines.append(f"{printable(layer):<{wide}}  {shades:<30}  {now}")
         return "\n".join([*lines, *map(printable, self.findings)])
@@ -269,7 +269,7 @@ class Watch(Callback):
         from flowgraph.rendering.palette import THEMES, heat_role
 
         colours, layers = THEMES[theme], list(self.seen)
-        places = _thinned(range(len(self.steps)), MOST_COLUMNS)
+        places = _thin_out(range(len(self.steps)), MOST_COLUMNS)
         left = 16 + max([text_width(printable(layer), 10) for layer in layers], default=60.0)
         wide, high = 560.0 / max(len(places), 1), 18.0
         parts = []
@@ -322,7 +322,7 @@ def watch(model: Any, every: int | None = None) -> Watch:
     model : model or torch.nn.Module
         What is trained.
     every : int, optional
-        Look at every so manieth step; by default at as many as a twentieth of the time allows.
+        Look at every `every`-th step; by default at so many that looking takes a twentieth of the time.
 
     Returns
     -------
@@ -384,7 +384,10 @@ class _Look:
         seen = {}
         for layer, parameters in self.owners.items():
             moved = [parameter.value - self.before.get(parameter, parameter.value) for parameter in parameters]
-            seen[layer] = {"gradients": _joined([grads[one] for one in parameters]), "updates": _joined(moved)}
+            seen[layer] = {
+                "gradients": _join_arrays([grads[one] for one in parameters]),
+                "updates": _join_arrays(moved),
+            }
             if layer in values:
                 seen[layer]["values"] = numbers_of(values[layer], by_unit=True)
         self.before = {parameter: parameter.value.copy() for parameter in self.parameters}
@@ -427,7 +430,7 @@ class _Hooks:
                 if own:
                     now = dict(self.layers[name].named_parameters())
                     moved = [_array(now[parameter.rpartition(".")[2]]) - self.before[parameter] for parameter in own]
-                    self.found.setdefault(name, {})["updates"] = _joined(moved)
+                    self.found.setdefault(name, {})["updates"] = _join_arrays(moved)
             self.seen._note(self.step, self.found)
         self.found, self.before = {}, {}
 
@@ -460,11 +463,11 @@ def _array(tensor: Any) -> Array:
     return array
 
 
-def _joined(arrays: Sequence[Array]) -> Numbers:
+def _join_arrays(arrays: Sequence[Array]) -> Numbers:
     return numbers_of(np.concatenate([np.reshape(array, -1) for array in arrays]))
 
 
-def _thinned(items: Sequence[Any], most: int) -> list[Any]:
+def _thin_out(items: Sequence[Any], most: int) -> list[Any]:
     """At most so many of them, the last one among them."""
     every = -(-len(items) // most) if items else 1
     return list(items[::-1][::every])[::-1]

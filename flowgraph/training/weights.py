@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from flowgraph.box import Box
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.derivatives.backward_graph import on_boxes
+from flowgraph.derivatives.bprop_on_boxes import on_boxes
 from flowgraph.errors import UsageError
 from flowgraph.graph import Graph
 from flowgraph.graph.passes import step_of
@@ -111,11 +111,11 @@ def local_dependence(box: Box, child: Box) -> set[Box] | None:
     step = on_boxes(step_of(box, 0, bprop, tuple, wanted), False)
     arriving = tuple(Input(f"arriving{i}", shape=s.shape, dtype=s.dtype) for i, s in enumerate(box.outputs))
     parts = step.bprop(arriving if len(arriving) > 1 else arriving[0], box, *box.children)
-    needed = _reached([parts[place] for place, _ in wanted], {box, *box.children})
+    needed = _ends_reached([parts[place] for place, _ in wanted], {box, *box.children})
     return set(box.children) if box in needed else needed
 
 
-def _reached(parts: Iterable[Any], ends: Collection[Box]) -> set[Box]:
+def _ends_reached(parts: Iterable[Any], ends: Collection[Box]) -> set[Box]:
     """Those of `ends` whose values, not only their shapes, the parts depend on."""
     reached: set[Box] = set()
     seen: set[Box] = set()

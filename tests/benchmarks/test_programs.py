@@ -24,7 +24,13 @@ def quiet():
 @pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("name", programs.NAMES)
 def test_a_program_gives_the_numbers_of_the_equal_one(name):
-    found, wanted = (programs.numbers(main, small=True) for main in (programs.program(name).main, programs.peer(name)))
+    try:
+        peer = programs.peer(name)
+    except ModuleNotFoundError as error:
+        if error.name != "torch":
+            raise
+        pytest.skip("torch is not installed; this program's equal is written in it")
+    found, wanted = (programs.numbers(main, small=True) for main in (programs.program(name).main, peer))
     assert found.size > 1
     assert np.isfinite(found).all()
     assert programs.difference(found, wanted) < programs.CLOSE

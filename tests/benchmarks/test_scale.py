@@ -6,7 +6,7 @@ import pytest
 
 from benchmarks.quoting.pages import measured
 from benchmarks.scale import drawn
-from tests.commit import ROOT
+from tests.rooms import ROOT
 
 
 @pytest.mark.parametrize("title", ["boxes", "examples", "parameters"])

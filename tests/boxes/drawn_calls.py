@@ -62,11 +62,26 @@ def call_of(name: str, function: Any, r: Draw) -> Call:
     return _of_one_array(function, r)
 
 
+def with_other_axes(call: Call, r: Draw) -> Call:
+    """The same call with more axes, or fewer, of some of its arrays."""
+
+    def changed(one: Any) -> Any:
+        if not isinstance(one, np.ndarray) or r.random() < 0.4:
+            return one
+        ways = [np.stack([one] * r.randrange(1, 4)), np.stack([one, one]), one[None]]
+        if one.ndim:
+            ways += [one[..., None], one[0] if len(one) else one]
+        return r.choice(ways)
+
+    arguments, given = call
+    return [changed(one) for one in arguments], {name: changed(one) for name, one in given.items()}
+
+
 def by_position(function: Any, arguments: list[Any], given: dict[str, Any]) -> Call:
     """The same call with its keywords by their positions, as far as there are any."""
     try:
         parameters = [*inspect.signature(function).parameters.values()][len(arguments) :]
-    except ValueError:  # before NumPy 2.3 some functions of C told no signature
+    except ValueError:  # before NumPy 2.4 some functions of C told no signature
         return arguments, given
     while given and parameters and parameters[0].kind is inspect.Parameter.POSITIONAL_OR_KEYWORD:
         one, *parameters = parameters
@@ -99,7 +114,10 @@ OPTIONS: dict[str, tuple[Any, ...]] = {
 
 def _of_one_array(function: Any, r: Draw) -> Call:
     a = r.array()
-    parameters = inspect.signature(function).parameters
+    try:
+        parameters = inspect.signature(function).parameters
+    except ValueError:  # before NumPy 2.4 some functions of C told no signature
+        return [a], {}
     given = r.maybe(**{name: OPTIONS[name] for name in parameters if name in OPTIONS})
     if function.__name__.startswith("nan") and a.dtype.kind == "f":
         a = np.where(r.array(a.shape, bool), np.nan, a).astype(a.dtype)
@@ -357,7 +375,7 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
     "linalg.norm": _norm(None, 2, 1, -1, -2, np.inf, -np.inf, 0, 3, 1.5, 0.5, -0.5, "fro", "nuc"),
     "linalg.vector_norm": _norm(2, 1, np.inf, 0, 3, -0.5),
     "linalg.matrix_norm": _matrix(ord=("fro", "nuc", 1, -1, 2, -2, np.inf, -np.inf)),
-    "cross": _pair(((3,), (3,)), ((2, 3), (3,)), ((2,), (2,)), ((2, 2), (3,)), ((3, 3), (3, 3)), axis=(0, -1),
+    "cross": _pair(((3,), (3,)), ((2, 3), (3,)), ((3, 3), (3, 3)), axis=(0, -1),
         axisc=(0, -1)),
     "linalg.cross": _pair(((3,), (3,)), ((2, 3), (2, 3))),
     "tensordot": _pair(*SQUARE, ((2, 1, 3), (3, 1, 2)), axes=(0, 1, 2, (0, 0), (-1, 0), ([0, 1], [2, 1]), ([2, 0], [0,
@@ -384,7 +402,7 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
         endpoint=(True, False), dtype=INTO, axis=(0, -1))),
     "reshape": _then(_shape_of, order=("C", "F")),
     "resize": _then(lambda r, a: r.choice([(2, 2), 3, (0,), (5,), (), (0, 3)])),
-    "broadcast_to": _then(lambda r, a: r.choice([a.shape, (2, *a.shape), (3,), (2, 3), (0,), ()])),
+    "broadcast_to": _then(lambda r, a: r.choice([a.shape, (2, *a.shape), (3,), (2, 3), (0,), (), (2, -1)])),
     "transpose": lambda r: ([r.array((2, 1, 3))], r.maybe(axes=(None, (0, 2, 1), (-1, 0, 1), (0, 0, 1)))),
     "swapaxes": _then(lambda r, a: r.one_axis(a.ndim), lambda r, a: r.one_axis(a.ndim)),
     "moveaxis": _then(lambda r, a: r.one_axis(a.ndim), lambda r, a: r.one_axis(a.ndim)),
@@ -417,7 +435,8 @@ CALLS: dict[str, Callable[[Draw], Call]] = {
     "partition": _then(lambda r, a: r.choice([0, 1, -1]), axis=(None, 0, -1)),
     "argpartition": _then(lambda r, a: r.choice([0, 1, -1]), axis=(None, 0, -1)),
     "diff": _then(n=(0, 1, 2, 5), axis=(0, -1, 1), prepend=(0, 1.5), append=(0, 2.5)), "gradient": _spaced,
-    "trapezoid": _then(axis=(0, -1), dx=(1.0, 0.5), x=([0.0, 1.0, 3.0],)), "unstack": _then(axis=(0, -1, 1)),
+    "trapezoid": _then(axis=(0, -1, 1), dx=(1.0, 0.5), x=([0.0, 1.0, 3.0], np.arange(3.0) ** 2, np.arange(12.0).reshape(
+        2, 2, 3) ** 2, np.arange(3.0).reshape(1, 3, 1, 1))), "unstack": _then(axis=(0, -1, 1)),
     "getitem": _then(_index), "cov": _covariance(ddof=(0, 1, 2), bias=(True, False)), "corrcoef": _covariance(),
     "diagonal": _then(offset=(0, 1, -1, 5), axis1=(0, 1), axis2=(1, -1)), "linalg.diagonal": _matrix(offset=(0, 1, -5)),
     "trace": _then(offset=(0, 1, -1, 5), dtype=(np.float64, np.complex128)), "linalg.trace": _matrix(offset=(0, 1, -5)),

@@ -16,8 +16,9 @@ import flowgraph as fg
 import flowgraph.numpy as fnp
 from flowgraph.box.numpy_dispatch import implemented
 from flowgraph.errors import DtypeError, FlowgraphError, NotDifferentiableError, UnsupportedError
-from tests.boxes.drawn_calls import CALLS, Draw, by_position, call_of
+from tests.boxes.drawn_calls import CALLS, Draw, by_position, call_of, with_other_axes
 from tests.boxes.numpy_calls import assert_derivatives
+from tests.releases import is_older
 from tools.coverage_page import MODULES
 
 
@@ -55,7 +56,7 @@ REFUSED = {
     "full_like": ("does not hold it",), "result_type": ("fixed-type tuple",),
     **dict.fromkeys(("pow", "power", "operator.pow"), ("negative integer powers",)),
     "gradient": ("of dtype bool",), "roots": ("must not contain infs", "no number before a run"),
-    **dict.fromkeys(("linspace", "concat", "stack", "hstack", "vstack"), ("needs real numbers",)),
+    **dict.fromkeys(("linspace", "concat", "stack", "hstack", "vstack", "trace"), ("needs real numbers",)),
     **{f"fft.{name}": ("repeated axis",) for name in dir(np.fft)},
 }  # fmt: skip
 """What boxes say to calls that NumPy answers."""
@@ -72,6 +73,10 @@ QUIRKS = (
     "dtype from an array",
 )
 """What NumPy says where it fails on its way to a result that there is: of no elements, or of truth values."""
+
+CHANGED = ("pad", "size", "interp", "nanpercentile", "nanquantile", "linalg.matrix_rank", "linalg.cond")
+CHANGED = CHANGED if is_older("numpy", "2.4") else ()
+"""What NumPy computes or takes otherwise since that release, and boxes on any: it is compared with newer ones."""
 
 
 class Outcome:
@@ -160,7 +165,11 @@ def assert_same(name, arguments, given, call, boxed):
     needed = Outcome(lambda: flat(call(*arguments, **given)))
     found = Outcome(boxed.values)
     what = described(name, arguments, given)
-    if isinstance(found.error, UnsupportedError) or any(text in str(found.error) for text in REFUSED.get(name, ())):
+    if (
+        name in CHANGED
+        or isinstance(found.error, UnsupportedError)
+        or any(text in str(found.error) for text in REFUSED.get(name, ()))
+    ):
         return []
     if found.error is None and any(text in str(needed.error) for text in QUIRKS):
         return []
@@ -195,6 +204,39 @@ def test_a_call_on_boxes_is_the_call_on_arrays(name, seed):
     results = assert_same(name, arguments, given, function, boxed)
     if results:
         boxed.assert_derivatives(results)
+
+
+ARGUMENTS_OF_ONE_KIND = {
+    "cross": ("needs vectors of 3 elements",),
+    "extract": ("a mask of shape",),
+    "insert": ("needs",),
+    "polyadd": ("needs one each",),
+    "polysub": ("needs one each",),
+    "piecewise": ("found a condition of shape",),
+}
+"""What boxes say to arrays of other numbers of axes that NumPy takes: mistakes, which it answers by chance, and vectors
+of two elements, which `np.cross` took before NumPy 2.5."""
+
+REFUSED_BY_CHANCE = dict.fromkeys(("nanquantile", "nanpercentile"), ("is out of bounds",))
+"""What NumPy says where it fails on its way to a result that there is, of one weight for several places."""
+
+
+@pytest.mark.parametrize("name", [name for name in FUNCTIONS if not name.startswith("scipy.")])
+@settings(max_examples=12)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_arrays_of_other_numbers_of_axes_are_taken_as_numpy_takes_them(name, seed):
+    """No axis is counted in one array and used in another."""
+    r = Draw(seed)
+    arguments, given = with_other_axes(call_of(name, FUNCTIONS[name], r), r)
+    boxed = Boxed(FUNCTIONS[name], arguments, given)
+    if len(boxed.feeds) < 2 and not any(isinstance(one, np.ndarray) for one in given.values()):
+        return
+    needed = Outcome(lambda: FUNCTIONS[name](*arguments, **given))
+    refused = any(text in str(needed.error) for text in REFUSED_BY_CHANCE.get(name, ()))
+    if not refused and not any(
+        text in str(Outcome(boxed.values).error) for text in ARGUMENTS_OF_ONE_KIND.get(name, ())
+    ):
+        assert_same(name, arguments, given, FUNCTIONS[name], boxed)
 
 
 class InLists(Boxed):

@@ -19,7 +19,7 @@ from flowgraph.boxes.special.scipy_special import special as scipy_special
 from flowgraph.errors import UsageError
 from tests.boxes import dtype_rules as rules
 from tests.boxes.dtype_rules import DTYPES, FINITE, NUMBERS, NUMPYS, Boxed, attempt
-from tests.commit import share_of_commit
+from tests.seed import share_of_tree
 from tests.values import SPECIAL
 
 LONG = (np.dtype(np.longdouble), np.dtype(np.clongdouble))
@@ -73,7 +73,7 @@ ALWAYS = (
 
 def drawn(cells, one_in):
     """Some of the cells, others in each commit."""
-    return sorted({*share_of_commit(cells, one_in), *(cell for cell in ALWAYS if cell in cells)})
+    return sorted({*share_of_tree(cells, one_in), *(cell for cell in ALWAYS if cell in cells)})
 
 
 class Leaves(dict):

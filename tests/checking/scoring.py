@@ -6,7 +6,7 @@ import importlib
 from dataclasses import dataclass, field
 
 from flowgraph.checking import check
-from tests.commit import is_thorough, share_of_commit
+from tests.seed import is_thorough, share_of_tree
 
 from .catalogue.entries import ENTRIES, Entry
 
@@ -56,7 +56,7 @@ def entries(*families: str) -> list[Entry]:
     for family in families:
         for group, one_in in ((ENTRIES[:FIRST], 5), (ENTRIES[FIRST:], 16)):
             named = {entry.name: entry for entry in group if entry.family == family}
-            chosen += [named[name] for name in share_of_commit(named, one_in)]
+            chosen += [named[name] for name in share_of_tree(named, one_in)]
     return chosen
 
 

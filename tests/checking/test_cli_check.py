@@ -266,6 +266,7 @@ def cube(x):
 cube.defvjp(lambda x: (x**3, x), lambda x, grad: (2 * x**2 * grad,))
 tanh = (jnp.tanh, jnp.array([0.5, -1.0]))
 cubes = (cube, jnp.array([0.5, -1.0]))
+compiled = (jax.jit(cube), jnp.array([0.5, -1.0]))
 """
 
 
@@ -277,9 +278,12 @@ def test_functions_of_jax(here):
     assert result.exit_code == 1
     (report,) = json.loads(result.stdout)["reports"]
     assert report["failures"][0]["backward"] == "vjp"
+    for name in ("cubes", "compiled"):
+        annotated = run(f"kept_jax:{name}", "--format", "github")
+        assert f"::error file=kept_jax.py,line={JAX.splitlines().index('@jax.custom_vjp') + 1}," in annotated.output
     both = run("kept_jax.py")
     assert both.exit_code == 1
-    assert both.output.endswith("1 pass, 1 fail\n")
+    assert both.output.endswith("1 pass, 2 fail\n")
 
 
 @pytest.mark.parametrize("name", ["unexampled", "Doubled"])

@@ -12,10 +12,10 @@ from flowgraph.checking.compare import (
     _wide,
     ask,
     compare,
+    copies_of,
     deviation,
     gaps,
     judge,
-    kept,
     read_gradients,
 )
 from flowgraph.checking.difference import Slopes
@@ -201,11 +201,11 @@ def test_gaps_between_answers():
     other = [np.array([1.5, -4.0]), np.ones(2), np.zeros(0), None, np.ones(3)]
     assert gaps(one, other) == [(1.0, 5.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, 0.0)]
     assert gaps(one, None)[0] == (0.0, 5.0)
-    copied = kept(one)
+    copied = copies_of(one)
     one[0][:] = 7.0
     np.testing.assert_array_equal(copied[0], [1.0, -5.0])
     assert copied[1] is None
-    assert kept(None) is None
+    assert copies_of(None) is None
 
 
 def test_what_is_not_finite_is_said_with_its_input():

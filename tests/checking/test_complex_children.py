@@ -89,7 +89,7 @@ def test_a_complex_value_of_real_children():
 
 
 def test_parts_of_different_shapes_are_no_complex_child():
-    from flowgraph.checking.targets import OfParts
+    from flowgraph.checking.complex_parts import OfParts
 
     with pytest.raises(fg.FlowgraphError, match="the real and the imaginary part of a child differ in shape"):
         OfParts(np.ones(2), np.ones(3), inner="Conjugate", given={}, pairs=(True,))

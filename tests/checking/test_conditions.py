@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.checking.check_target import examined
+from flowgraph.checking.check_target import examine_target
 from flowgraph.checking.code_contents import Code
 from flowgraph.checking.families import alternatives
 from flowgraph.checking.point import Point, Runner, Stopwatch
@@ -17,7 +17,7 @@ rng = np.random.default_rng(5)
 
 def is_wrong(fprop, bprop, *inputs, seed=0):
     """Whether something is wrong at the example itself."""
-    return bool(examined(Target.of_functions(fprop, bprop, inputs), seed=seed, test_cases=False).wrong)
+    return bool(examine_target(Target.of_functions(fprop, bprop, inputs), seed=seed, test_cases=False).wrong)
 
 
 def of_condition(condition, size=5):

@@ -146,7 +146,7 @@ WRONG_EVERYWHERE = {
 @pytest.mark.parametrize("explains", [True, False])
 def test_whenever_the_time_is_used_up_a_wrong_bprop_does_not_pass(name, explains, monkeypatch):
     """The clock counts calls of the code under test; each tick of it is once the end."""
-    monkeypatch.setattr(Runner, "elapsed", lambda self: float(self.evaluations + self.bprop_calls))
+    monkeypatch.setattr(Runner, "elapsed_seconds", lambda self: float(self.evaluations + self.bprop_calls))
     verdicts = []
     scope = Scope(explaining=1e9 if explains else 0.0)
     for end in sorted({int(end) for end in np.geomspace(1, 3_000, 50)}):
@@ -156,6 +156,14 @@ def test_whenever_the_time_is_used_up_a_wrong_bprop_does_not_pass(name, explains
     assert "pass" not in verdicts
     assert "fail" in verdicts
     assert explains or "undecided" in verdicts
+
+
+def test_the_seconds_of_a_report_are_of_the_processor():
+    began = time.process_time()
+    report = fg.check(lambda x: time.sleep(0.002) or np.sin(x), X, bprop=lambda g, y, x: (g * np.cos(x),), budget=300)
+    assert report.evaluations > 100
+    assert report.seconds <= time.process_time() - began < 0.5 * report.evaluations * 0.002
+    assert " s of the processor" in str(report)
 
 
 def slow_tanh(x):

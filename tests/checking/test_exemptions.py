@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from flowgraph.checking.check_target import check_target, examined, find_slope, find_unit
+from flowgraph.checking.check_target import check_target, examine_target, measure
 from flowgraph.checking.compare import compare
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.exemptions import EXEMPTIONS, settle
@@ -37,11 +37,11 @@ def test_names_are_unique_and_every_exemption_gives_its_reason_and_cost():
 
 def test_what_an_exemption_decides_is_counted():
     target = Target.of_functions(rippled, exp_backward, (X,))
-    found = examined(target, test_cases=False)
+    found = examine_target(target, test_cases=False)
     assert not found.wrong
     assert found.exempted.total() > 0
     assert set(found.exempted) <= set(NAMES)
-    without = examined(target, test_cases=False, scope=Scope(without=frozenset(found.exempted)))
+    without = examine_target(target, test_cases=False, scope=Scope(without=frozenset(found.exempted)))
     assert not set(found.exempted) & set(without.exempted)
 
 
@@ -49,7 +49,7 @@ def mismatches_at_the_example(fprop, bprop, x):
     target = Target.of_functions(fprop, bprop, (x,))
     examination = Examination.begin(target, 0, 60_000, 20.0)
     point = examination.point("the example", examination.inputs)
-    find_slope(examination, point)
+    examination.runner.measured = measure(examination, point)
     rng = generator(0)
     grads = [np.ones(point.value.shape)]
     return compare(point, grads, directions_for(point, rng, 3), examination.tally)
@@ -72,6 +72,21 @@ def test_no_exemption_explains_a_gross_mistake(exemption):
             assert settle(mismatch, generator(0), others).kind == "wrong"
 
 
+@pytest.mark.parametrize("stairs", [1e9, 1e11])
+@pytest.mark.parametrize(("factor", "verdict"), [(0.0, "undecided"), (2.0, "fail"), (-1.0, "fail")])
+def test_stairs_that_are_finer_than_steps_have_the_slope_of_one_stair(stairs, factor, verdict):
+    def fprop(x):
+        return np.floor(stairs * x) + 1e6 * x
+
+    def bprop(grad, y, x):
+        return (grad * (1e6 + factor * stairs) * np.ones_like(x),)
+
+    for seed in range(5):
+        target = Target.of_functions(fprop, bprop, (np.random.default_rng(seed).normal(size=3),))
+        report = check_target(target, seed=seed, test_cases=False)
+        assert (report.verdict == "fail") == (verdict == "fail"), str(report)
+
+
 @pytest.mark.parametrize(
     ("fprop", "unit"),
     [
@@ -88,8 +103,7 @@ def test_what_is_left_of_cancelling_is_of_no_narrow_type(fprop, unit):
     target = Target.of_functions(fprop, exp_backward, (np.array([0.3, 1.7]),))
     for seed in range(5):
         examination = Examination.begin(target, seed, 60_000, 20.0)
-        find_unit(examination, examination.point("the example", examination.inputs))
-        assert examination.runner.unit == unit
+        assert measure(examination, examination.point("the example", examination.inputs)).unit == unit
 
 
 def verdict_at_zeros(slope, arriving=1, factor=1):

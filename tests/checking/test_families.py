@@ -20,7 +20,7 @@ from flowgraph.checking.families import (
     first_values,
     joint,
     near_numbers,
-    resampled,
+    resample,
     settings,
     shapes,
     values,
@@ -260,19 +260,19 @@ def test_shapes_are_tried_once_each_and_are_not_too_large():
 
 def test_what_is_drawn_for_another_shape_stays_within_the_example():
     for seed in range(5):
-        drawn = resampled(np.array([2.0, 5.0, 3.0]), (40, 2), rng(seed))
+        drawn = resample(np.array([2.0, 5.0, 3.0]), (40, 2), rng(seed))
         assert drawn.shape == (40, 2)
         assert 2 <= drawn.min() < 2.6
         assert 4.2 < drawn.max() <= 5
-        alike = resampled(np.full(3, -2.0), (50,), rng(seed))
+        alike = resample(np.full(3, -2.0), (50,), rng(seed))
         assert -2.4 <= alike.min() < -2.2
         assert -1.8 < alike.max() <= -1.6
-        assert resampled(np.zeros(3), (50,), rng(seed)).std() > 0.5
-        assert resampled(np.zeros((0, 2)), (50,), rng(seed)).std() > 0.1
-        assert sorted(resampled(np.array([2, 0, 1]), (6,), rng(seed))) == list(range(6))
-        assert set(resampled(np.array([7, 0, 7]), (60,), rng(seed)).tolist()) == {0, 7}
-        assert resampled(np.array([7, 1]), (), rng(seed)).tolist() == 7
-        narrow = resampled(np.ones(3, np.float32), (2, 2), rng(seed))
+        assert resample(np.zeros(3), (50,), rng(seed)).std() > 0.5
+        assert resample(np.zeros((0, 2)), (50,), rng(seed)).std() > 0.1
+        assert sorted(resample(np.array([2, 0, 1]), (6,), rng(seed))) == list(range(6))
+        assert set(resample(np.array([7, 0, 7]), (60,), rng(seed)).tolist()) == {0, 7}
+        assert resample(np.array([7, 1]), (), rng(seed)).tolist() == 7
+        narrow = resample(np.ones(3, np.float32), (2, 2), rng(seed))
         assert narrow.dtype == np.float32
     matrix = structure_of(ROWS.T @ ROWS)
     other = dict(shapes(source((ROWS.T @ ROWS,), (0,), ("x",), {0: matrix})))["shape (5,5)"][0]

@@ -191,6 +191,55 @@ def test_what_runs_the_forward_pass_again_in_the_backward_pass_finds_its_own_par
         assert report.verdict != "fail", report
 
 
+class Reversible(nn.Module):
+    """y₁ = x₁ + f(x₂), y₂ = x₂ + g(y₁): keeps no activation, and adds the gradients of f and g to `.grad` itself."""
+
+    def __init__(self, scale=1.0):
+        super().__init__()
+        self.f, self.g = (nn.Sequential(nn.Linear(2, 2), nn.Tanh()) for _ in range(2))
+        self.scale = scale
+
+    def forward(self, x):
+        return Coupling.apply(x, self)
+
+
+class Coupling(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, layers):
+        one, two = x.chunk(2, dim=-1)
+        one = one + layers.f(two)
+        two = two + layers.g(one)
+        ctx.layers, ctx.kept = layers, [torch.cat([one, two], dim=-1)]
+        return ctx.kept[0].clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        layers, y = ctx.layers, ctx.kept.pop()  # freed, as such layers do: a run goes back once
+        with torch.enable_grad():
+            one, two = (part.detach().requires_grad_() for part in y.chunk(2, dim=-1))
+            of_g = layers.g(one)
+            two = (two - of_g).detach().requires_grad_()
+            of_f = layers.f(two)
+        by_one, by_two = grad.chunk(2, dim=-1)
+        held_g, held_f = ([p for p in part.parameters() if p.requires_grad] for part in (layers.g, layers.f))
+        more, *of_g = torch.autograd.grad(of_g, [one, *held_g], by_two)
+        by_one = by_one + more
+        more, *of_f = torch.autograd.grad(of_f, [two, *held_f], by_one)
+        for parameter, slope in zip([*held_g, *held_f], [*of_g, *of_f], strict=True):
+            slope = slope * layers.scale
+            parameter.grad = slope if parameter.grad is None else parameter.grad + slope
+        return torch.cat([by_one, by_two + more], dim=-1), None
+
+
+@pytest.mark.parametrize(("scale", "verdict"), [(1.0, "pass"), (1.1, "fail")])
+def test_what_a_backward_adds_to_grad_itself_is_part_of_the_gradient(scale, verdict):
+    torch.manual_seed(0)
+    report = fg.check(Reversible(scale), torch.randn(3, 4))
+    assert report.verdict == verdict, str(report)
+    assert "f.0.weight" in report.checked
+    assert fg.check(nn.Sequential(nn.Linear(4, 4), Reversible(scale)), torch.randn(3, 4)).verdict == verdict
+
+
 def test_nothing_of_the_module_is_changed():
     module = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
     before = {name: value.clone() for name, value in module.state_dict().items()}

@@ -1,5 +1,9 @@
 """fg.check of functions of torch, JAX, autograd and MyGrad: recognised, run in float64, caught and passed."""
 
+import contextlib
+import importlib
+import io
+import json
 import subprocess
 import sys
 import warnings
@@ -10,6 +14,7 @@ import pytest
 from autograd.extend import defvjp, primitive
 
 import flowgraph as fg
+from flowgraph.checking.frameworks.adapter import names
 from flowgraph.checking.frameworks.check_framework import framework_target
 
 X = np.random.default_rng(0).normal(size=(3, 4))
@@ -90,7 +95,7 @@ def test_floats_beside_arrays_are_settings():
 
 
 def test_errors_say_what_is_needed():
-    with pytest.raises(ValueError, match="torch, jax, mygrad, autograd"):
+    with pytest.raises(ValueError, match="torch, jax, mygrad, autograd, pytensor"):
         fg.check(np.sin, X, framework="tensorflow")
     with pytest.raises(TypeError, match="at least one autograd array"):
         fg.check(anp.tanh, 2, framework="autograd")
@@ -100,7 +105,7 @@ def test_errors_say_what_is_needed():
 
 def test_no_framework_is_imported():
     code = "import sys, flowgraph as fg, numpy as np; fg.check(np.tanh, np.ones(2));"
-    code += "assert not {'torch', 'jax', 'autograd', 'mygrad'} & set(sys.modules)"
+    code += "assert not {'torch', 'jax', 'autograd', 'mygrad', 'pytensor'} & set(sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
@@ -144,6 +149,17 @@ def test_torch_random_functions_draw_the_same_again(torch):
     state = torch.get_rng_state()
     assert fg.check(torch.nn.functional.dropout, torch.tensor(X), valid=lambda x: x.size > 0).verdict == "pass"
     assert torch.equal(state, torch.get_rng_state())
+
+
+def test_torch_takes_one_thread_for_a_check(torch):
+    torch.set_num_threads(2)
+    threads = []
+    try:
+        assert fg.check(lambda x: threads.append(torch.get_num_threads()) or torch.sin(x), torch.tensor(X[0])).passed
+        assert torch.get_num_threads() == 2
+        assert set(threads[2:]) == {1}  # after what finds out whose function it is
+    finally:
+        torch.set_num_threads(1)
 
 
 def test_torch_custom_functions(torch):
@@ -221,6 +237,63 @@ def test_mygrad_functions():
     x = mygrad.tensor(X)
     assert fg.check(mygrad.tanh, x).passed
     assert fg.check(lambda x: x * x, x).passed
+
+
+def test_a_function_of_a_package_is_recognised_however_the_code_reaches_it():
+    def in_closure(dumps):
+        return lambda x: dumps(x)
+
+    for reaching in (json.dumps, in_closure(json.dumps), lambda x, dumps=json.dumps: dumps(x), lambda x: json.dumps(x)):
+        assert names(reaching, "json", lambda value: False)
+        assert not names(reaching, "js", lambda value: False)
+    assert not names(in_closure(len), "json", lambda value: False)
+
+
+def cube_of_pytensor(factor):
+    pt = pytest.importorskip("pytensor.tensor", reason="pytensor is not installed")
+    graph = importlib.import_module("pytensor.graph")
+
+    class Cube(graph.op.Op):
+        __props__ = ("factor",)
+
+        def __init__(self, factor):
+            self.factor = factor
+
+        def make_node(self, x):
+            x = pt.as_tensor_variable(x)
+            return graph.basic.Apply(self, [x], [x.type()])
+
+        def perform(self, node, inputs, outputs):
+            outputs[0][0] = inputs[0] ** 3
+
+        def L_op(self, inputs, outputs, grads):
+            return [self.factor * grads[0] * inputs[0] ** 2]
+
+    return Cube(factor)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(3, "pass"), (2, "fail")])
+def test_an_op_of_pytensor_is_checked_by_its_l_op(factor, verdict):
+    report = fg.check(cube_of_pytensor(factor), X)
+    assert (report.verdict, report.checked, report.words) == (verdict, ["x"], ("perform", "L_op")), str(report)
+    if report.failures:
+        assert "3/2" in report.failures[0].diagnosis
+        assert "L_op" in str(report)
+        code = report.failures[0].code.replace("# fill in: function = your Cube", "#")
+        printed = io.StringIO()
+        with contextlib.redirect_stdout(printed):
+            exec(code, {"function": cube_of_pytensor(factor)})
+        told = [float(line.split()[-1]) for line in printed.getvalue().splitlines()]
+        assert np.isclose(1.5 * told[0], told[1], rtol=1e-4)
+
+
+def test_functions_of_pytensor_and_second_derivatives():
+    cube = cube_of_pytensor(3)
+    assert fg.check(cube, X, order=2).verdict == "pass"
+    assert fg.check(cube_of_pytensor(2), X, order=2, framework="pytensor").verdict == "fail"
+    pt = importlib.import_module("pytensor.tensor")
+    assert fg.check(lambda x, w: pt.tanh(x) @ w, X, X.T.copy()).passed
+    assert fg.check(pt.sqr, X).name == "Sqr"
 
 
 def test_torch_keyword_arguments(torch):

@@ -162,11 +162,81 @@ def test_a_value_that_moves_is_not_saturated():
     assert report.verdict == "fail"
 
 
-def test_an_overflow_that_is_of_bprop_alone_fails():
+def test_an_overflow_that_is_of_bprop_alone_fails_up_to_thirty_times_the_example():
     def slope(g, y, x):
         return (g * np.exp(x) / (1 + np.exp(x)) ** 2,)
 
-    assert "nonfinite" in [one.kind for one in fg.check(logistic, x, bprop=slope).failures]
+    assert "nonfinite" in [one.kind for one in fg.check(logistic, 20 * x, bprop=slope).failures]
+    report = fg.check(logistic, x, bprop=slope)
+    assert report.passed, str(report)
+    assert any("more than 30 times as large as the example's, bprop gives a NaN" in note for note in report.notes)
+    assert fg.check(logistic, x, bprop=slope, strict=True).verdict == "fail"
+    wrong = fg.check(logistic, x, bprop=lambda *given: (1.01 * slope(*given)[0],))
+    assert wrong.verdict == "fail"
+
+
+def cut_off(x):
+    """exp, where that fits into float64, else a number near the largest, whose rounding is 1e288."""
+    y = np.exp(x)
+    return np.where(np.isfinite(y), y, 1.79e304)
+
+
+def cut_off_backward(g, y, x):
+    e = np.exp(x)
+    return (g * e * np.where(e > 1, e / e, 1),)
+
+
+def cholesky(x):
+    """Half of a factor, from half of a matrix, also where that is just singular."""
+    w, v = np.linalg.eigh(np.array([[x[0], x[1]], [x[1], x[2]]]))
+    if w[0] < -1e-12:
+        raise np.linalg.LinAlgError("not positive definite")
+    factor = np.linalg.qr((v * np.sqrt(np.maximum(w, 0))).T).R
+    return (factor * np.where(np.diag(factor) < 0, -1, 1)[:, None])[[0, 0, 1], [0, 1, 1]]
+
+
+def cholesky_backward(g, y, x):
+    a, b, c = y
+    return (np.linalg.pinv(np.array([[2 * a, 0, 0], [b, a, 0], [0, 2 * b, 2 * c]])).T @ g,)
+
+
+def last_vector(a):
+    """The right singular vector of the least singular value, which with one row of three numbers is not unique."""
+    v = np.linalg.svd(a)[2][-1]
+    return v * np.sign(v[0])
+
+
+def last_vector_backward(g, y, a):
+    w, v = np.linalg.eigh(a.T @ a)
+    gaps = np.where(np.arange(len(w)) == 0, np.inf, w[0] - w)
+    moved = np.outer(v @ (v.T @ g / np.where(gaps == 0, 1, gaps)), y)
+    return (a @ (moved + moved.T),)
+
+
+@pytest.mark.parametrize(
+    ("fprop", "bprop", "example"),
+    [
+        (cut_off, cut_off_backward, np.array([24.0, 31.0, 40.0])),
+        (cholesky, cholesky_backward, np.array([1.7, 0.4, 2.3])),
+        (last_vector, last_vector_backward, np.random.default_rng(0).normal(size=(4, 3))),
+    ],
+    ids=["cut off at 1e304", "singular where all entries are equal", "not unique with one row"],
+)
+def test_a_reference_that_cannot_say_is_not_asked(fprop, bprop, example):
+    for seed in range(3):
+        report = fg.check(fprop, example, bprop=bprop, seed=seed)
+        assert report.passed, str(report)
+        wrong = fg.check(fprop, example, bprop=lambda *given: (1.01 * bprop(*given)[0],), seed=seed)
+        assert wrong.verdict == "fail"
+
+
+@pytest.mark.parametrize("case", [lambda x: x.sum() * (x.size > 6), lambda x: x.sum() * (x.shape[0] == 1)])
+def test_a_mistake_with_one_row_or_more_entries_than_the_example_fails_at_any_values(case):
+    def bprop(g, y, x):
+        return (np.full(x.shape, g * (1.01 if case(np.ones(x.shape)) else 1.0)),)
+
+    report = fg.check(np.sum, logits, bprop=bprop)
+    assert report.verdict == "fail", str(report)
 
 
 @pytest.mark.parametrize(
@@ -250,3 +320,48 @@ def test_columns_stay_as_many_as_compiled_code_was_made_for(compiled, monkeypatc
     made = Made(3, type("Table", (), {"__module__": module.__name__})())
     assert fg.check(made.loss, np.random.default_rng(0).normal(size=(4, 3)), bprop=made.backward).passed
     assert (made.seen == {3}) == compiled
+
+
+PLACES = {
+    "positive": (np.array([0.3, 1.2, 2.0, 0.7]), lambda x: bool(np.all(x > 0))),
+    "below a bound": (x, lambda x: bool(np.all(x < 2.5))),
+    "of a bounded sum": (x, lambda x: abs(x.sum()) < 1.5),
+    "in this order": (x, lambda x: bool(x.size != 3 or (x[1] < x[0] < x[2]))),
+    "symmetric": (np.array([[2.0, 0.3], [0.3, 1.0]]), lambda x: bool(np.allclose(x, np.swapaxes(x, -1, -2)))),
+    "positive definite": (
+        np.array([[2.0, 0.3], [0.3, 1.0]]),
+        lambda x: bool(np.all(np.linalg.eigvalsh((x + np.swapaxes(x, -1, -2)) / 2) > 0)),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLACES)
+@pytest.mark.parametrize("seed", range(4))
+def test_wherever_but_at_the_example_bprop_refuses_it_is_a_note(name, seed):
+    example, taken = PLACES[name]
+
+    def bprop(grad, y, x):
+        if not taken(x):
+            raise ValueError("no gradient here")
+        return (grad * np.cos(x),)
+
+    report = fg.check(np.sin, example, bprop=bprop, seed=seed)
+    assert not report.failures, str(report)
+    assert fg.check(np.sin, example, bprop=lambda *arguments: (1.01 * bprop(*arguments)[0],), seed=seed).failures
+
+
+@pytest.mark.parametrize(
+    ("bprop", "words"),
+    [
+        (lambda g, y, x: (g * y / x,), "bprop gives a NaN or infinity there"),
+        (lambda g, y, x: (g * y / (x + (x == 0)),), "bprop gives wrong numbers there"),
+        (lambda g, y, x: (g * y * np.array([1 / float(v) for v in x]),), "bprop does not (ZeroDivisionError)"),
+        (lambda g, y, x: (g * np.array([np.prod(np.delete(x, k)) for k in range(len(x))]),), ""),
+    ],
+    ids=["quotient", "guarded quotient", "refusal", "right"],
+)
+def test_what_a_zero_does_to_bprop_is_noted_where_the_example_is_positive(bprop, words):
+    report = fg.check(np.prod, np.array([0.3, 1.2, 2.0, 0.7]), bprop=bprop)
+    assert report.passed, str(report)
+    noted = [note for note in report.notes if "a zero in a, which is positive in the example" in note]
+    assert [note.endswith(words) for note in noted] == [True] * bool(words), str(report)

@@ -77,10 +77,13 @@ def test_what_is_wrong_without_the_property_alone_is_no_mistake_unless_it_is_ask
     def wrong_below_0(grad, out, x):
         return (np.where(x > 0, 2 * x, 0.0) * grad,)
 
+    def square(x):  # NumPy 2.3 does not say how the argument of its own is called
+        return np.square(x)
+
     example = np.array([0.5, 2.0, 0.1, 3.0])
-    assert fg.check(np.square, example, bprop=wrong_below_0).passed
+    assert fg.check(square, example, bprop=wrong_below_0).passed
     for options in ({"vary": "x"}, {"strict": True}, {"valid": lambda x: True}):
-        assert fg.check(np.square, example, bprop=wrong_below_0, **options).verdict == "fail"
+        assert fg.check(square, example, bprop=wrong_below_0, **options).verdict == "fail"
 
 
 def test_a_sign_of_few_numbers_is_an_accident_unless_others_have_both():

@@ -4,11 +4,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis.errors import FailedHealthCheck, Unsatisfiable
 
 import flowgraph as fg
-from flowgraph.checking.property_tests import drawn
+from flowgraph.checking.property_tests import draw_cases
 from flowgraph.checking.target import Target
+from flowgraph.errors import UsageError
 
 QUICK = {"max_examples": 25, "database": None, "derandomize": True, "phases": [Phase.generate, Phase.shrink]}
 X = np.array([[0.5, -1.0], [2.0, 0.25]])
@@ -57,7 +59,7 @@ def test_values_keep_the_domain_that_the_example_shows(example, holds):
     target = Target.of_functions(square, square_backward, (example,))
 
     @settings(**QUICK)
-    @given(drawn(target, lambda report: report))
+    @given(draw_cases(target, lambda report: report))
     def test(case):
         assert holds(case.inputs["x"])
 
@@ -139,6 +141,52 @@ def test_no_line_of_the_checker_is_in_the_traceback():
     assert not [str(entry) for entry in ours if not entry.frame.f_locals.get("__tracebackhide__")]
 
 
+@pytest.mark.parametrize("takes_case", [False, True])
+def test_a_failing_case_is_shown_as_one_of_the_test_that_the_user_wrote(takes_case):
+    def of_case(case):
+        """Nothing more."""
+
+    def of_nothing():
+        """Nothing more."""
+
+    written = of_case if takes_case else of_nothing
+    made = fg.property_test(square, np.array([0.5, -2.0]), bprop=square_of_positive)(written)
+    assert (made.__name__, made.__module__) == (written.__name__, __name__)
+    assert (made.__code__.co_filename, made.__code__.co_firstlineno) == (__file__, written.__code__.co_firstlineno)
+    with pytest.raises(AssertionError, match="square: FAIL") as caught:
+        settings(**QUICK)(made)()
+    assert any(f"{written.__name__}(\n" in note for note in caught.value.__notes__)
+
+
+def test_settings_are_those_of_the_profile_but_for_the_deadline_and_the_phase_explain():
+    seen = []
+    make = fg.property_test(square, X, bprop=square_backward)
+
+    def test():
+        seen.append(settings.default)
+
+    profile = settings.get_current_profile_name()
+    settings.register_profile("of a user", settings.default, max_examples=7, database=None, deadline=50)
+    settings.load_profile("of a user")
+    try:
+        make(test)()
+        assert settings.get_current_profile_name() == "of a user"
+        assert settings.default.deadline is not None
+    finally:
+        settings.load_profile(profile)
+    assert (seen[0].max_examples, seen[0].deadline) == (7, None)
+    assert {Phase.generate, Phase.shrink} <= set(seen[0].phases)
+    assert Phase.explain not in seen[0].phases
+
+
+@settings(**{**QUICK, "max_examples": 1}, suppress_health_check=[HealthCheck.nested_given])
+@fg.property_test(square, X, bprop=square_backward)
+def test_one_that_is_made_while_another_runs_has_its_settings():
+    seen = []
+    fg.property_test(square, X, bprop=square_backward)(lambda: seen.append(settings.default))()
+    assert {s.max_examples for s in seen} == {1}
+
+
 @pytest.mark.parametrize(
     ("arguments", "keywords", "text"),
     [
@@ -152,3 +200,19 @@ def test_what_cannot_be_tested_is_said(arguments, keywords, text):
     with pytest.raises(fg.FlowgraphError) as caught:
         fg.property_test(*arguments, **keywords)
     assert text in str(caught.value)
+
+
+def test_cases_at_which_nothing_can_be_compared_are_a_doubt_unless_it_is_allowed():
+    def fprop(x):
+        if np.any((x != 0) & (x != 1)):
+            raise ValueError("needs 0 and 1 alone")
+        return np.sum(x * x)
+
+    chosen = np.eye(4)[[2, 0, 3]]
+    given = {"bprop": lambda grad, y, x: (2 * grad * x,)}
+    assert fg.check(fprop, chosen, **given).verdict == "undecided"
+    with pytest.raises((FailedHealthCheck, Unsatisfiable)):
+        fg.property_test(fprop, chosen, **given)(lambda: None)()
+    fg.property_test(fprop, chosen, allow="undecided", **given)(lambda: None)()
+    with pytest.raises(UsageError, match="needs any of 'undecided', 'example only'"):
+        fg.property_test(fg.Tanh, allow="fail")

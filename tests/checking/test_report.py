@@ -87,7 +87,7 @@ def test_valid_and_domain_keep_test_cases_within_the_contract():
 
 
 def test_a_gradient_wider_than_a_float32_input_is_warned_of_and_fails_where_types_are_strict():
-    target = Target.of_functions(np.abs, lambda g, y, x: (g * np.where(x > 0, 1, -1),), (X,))
+    target = Target.of_functions(lambda x: np.abs(x), lambda g, y, x: (g * np.where(x > 0, 1, -1),), (X,))
     strict = Target(**{**vars(target), "strict_types": True})
     lenient, noted = check_target(target), check_target(strict)
     assert lenient.passed

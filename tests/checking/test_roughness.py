@@ -7,7 +7,7 @@ from flowgraph.checking import check
 from flowgraph.checking.compare import compare
 from flowgraph.checking.examination import Examination
 from flowgraph.checking.exemptions import settle
-from flowgraph.checking.point import Point, Runner, coordinate
+from flowgraph.checking.point import Measured, Point, Runner, coordinate
 from flowgraph.checking.target import Target
 
 pytestmark = pytest.mark.no_cover  # other tests run the same lines, and measuring takes long
@@ -18,7 +18,7 @@ A = np.random.default_rng(0).uniform(0.2, 1.5, (3, 4))
 def point_at(function, x):
     target = Target.of_functions(function, lambda g, y, x: (g,), (x,))
     point = Point.at(Runner(target, 10_000, 10.0), (x,), "here", (0,))
-    point.runner.size = 1.0
+    point.runner.measured = Measured(size=1.0)
     return point
 
 

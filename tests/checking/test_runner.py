@@ -28,9 +28,9 @@ def test_calls_are_counted_against_the_budget():
         runner.fprop((X,))
         runner.bprop(X, X, (X,))
         assert (runner.evaluations, runner.bprop_calls) == (k, k)
-    assert runner.used() == pytest.approx(0.1, abs=1e-3)
-    runner.seconds, runner.elapsed = 2.0, lambda: 1.0
-    assert runner.used() == 0.5
+    assert runner.share_used() == pytest.approx(0.1, abs=1e-3)
+    runner.seconds, runner.elapsed_seconds = 2.0, lambda: 1.0
+    assert runner.share_used() == 0.5
 
 
 class Holder:

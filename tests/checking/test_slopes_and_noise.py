@@ -7,12 +7,12 @@ from flowgraph.checking.compare import ValueMismatch
 from flowgraph.checking.contract import slope_rounding
 from flowgraph.checking.difference import SHRINK, STEP, Stencil, extrapolate, trusted_by_finer
 from flowgraph.checking.exemptions import Evidence, careful_slopes
-from flowgraph.checking.point import UNIT, Point, Runner
+from flowgraph.checking.point import UNIT, Measured, Point, Runner
 from flowgraph.checking.roughness import (
     SPACINGS,
     _of_differences,
     analytic_roughness,
-    jittered,
+    jitter_point,
     measured_noise,
     rounded_otherwise,
 )
@@ -42,7 +42,7 @@ def line(function, x, legal=lambda x: True, start=STEP):
 def point_of(function, *inputs, bprop=None):
     target = Target.of_functions(function, bprop or (lambda g, y, *given: given), inputs)
     point = Point.at(Runner(target, 1_000_000, 100.0), inputs, "here", tuple(range(len(inputs))))
-    point.runner.size = float(np.abs(point.value).max())
+    point.runner.measured = Measured(size=float(np.abs(point.value).max()))
     return point
 
 
@@ -180,7 +180,7 @@ def test_jitter_is_a_few_units_of_each_element():
     point = point_of(lambda x, y: x.sum() * y, np.array([0.5, -3.0, 1e6, 0.0]), np.float64(2.0))
     signs = set()
     for seed in range(20):
-        near = jittered(point, np.random.default_rng(seed), 1e-8)
+        near = jitter_point(point, np.random.default_rng(seed), 1e-8)
         moved = np.array([*near.inputs[0][:3] / point.inputs[0][:3], near.inputs[1] / 2.0]) - 1
         assert np.all((np.abs(moved) > 0.99e-8) & (np.abs(moved) < 4.01e-8))
         assert np.ptp(moved) > 1e-12
@@ -188,7 +188,7 @@ def test_jitter_is_a_few_units_of_each_element():
         signs.add(np.sign(moved[0]))
     assert signs == {1.0, -1.0}
     narrow = point_of(np.sin, np.ones(2, np.float32))
-    assert jittered(narrow, np.random.default_rng(0), 1e-6).inputs[0].dtype == np.float32
+    assert jitter_point(narrow, np.random.default_rng(0), 1e-6).inputs[0].dtype == np.float32
 
 
 def test_an_incoming_gradient_is_rounded_otherwise():

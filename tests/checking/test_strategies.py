@@ -25,7 +25,7 @@ NAMES = sorted(boxes_with_examples())
 @given(st.sampled_from(NAMES).flatmap(lambda name: strategies.cases(fg.registry[name])))
 def test_any_box_is_right_on_any_case(case):
     assert isinstance(case, Case)
-    fg.check(case).raise_for_failure()
+    fg.check(case).raise_for_failure(allow="undecided")
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_a_case_without_elements_that_may_not_be_written_to(cls, shapes, setting
     children = tuple(np.ones(shape) for shape in shapes)
     for child in children:
         child.setflags(write=False)
-    fg.check(Case(cls, children, settings)).raise_for_failure()
+    fg.check(Case(cls, children, settings)).raise_for_failure(allow="undecided")
 
 
 def test_what_is_made_of_an_example_fits_its_box():
@@ -97,7 +97,7 @@ def test_what_is_rare_is_drawn(wanted):
 def test_shapes_and_settings_of_a_box():
     seen = {}
 
-    @settings(max_examples=60, database=None, derandomize=True)
+    @settings(max_examples=200, database=None, derandomize=True)
     @given(st.sampled_from(["MatMul", "Add", "Sum", "Concatenate"]).flatmap(lambda n: strategies.cases(fg.registry[n])))
     def draw(case):
         seen.setdefault(case.cls.__name__, []).append(case)
@@ -170,14 +170,12 @@ def test_a_failing_graph_shrinks_to_the_broken_box():
 @settings(max_examples=15)
 @given(strategies.graphs(longest=6))
 def test_every_drawn_graph_passes(graph):
-    fg.check(graph).raise_for_failure()
+    fg.check(graph).raise_for_failure(allow="undecided")
 
 
 def test_without_hypothesis_one_clear_message(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "hypothesis.strategies", None)
-    with pytest.raises(
-        ImportError, match=re.escape(f"needs hypothesis, which is not installed; {install_hint('hypothesis')}")
-    ):
+    with pytest.raises(ImportError, match=re.escape(f"needs hypothesis; run: {install_hint('hypothesis')}")):
         strategies.floats()
 
 
@@ -312,8 +310,8 @@ def core(g, count):
         ("(n,d),(m,d)->(n,m)", lambda a, b: a @ b.mT, lambda g, h, a, b: (g @ b, g.mT @ a)),
         (
             "(3),(3)->()",
-            lambda a, b: np.sum(a * W3 * b, -1),
-            lambda g, h, a, b: (core(g, 1) * W3 * b, core(g, 1) * W3 * a),
+            lambda a, b: np.sum(a * W3.astype(a.dtype) * b, -1),
+            lambda g, h, a, b: (core(g, 1) * W3.astype(a.dtype) * b, core(g, 1) * W3.astype(a.dtype) * a),
         ),
     ],
 )

@@ -37,7 +37,7 @@ def test_none_is_seen_where_there_is_none(k):
 def test_any_array_is_given_it_and_moves_along_it(structure):
     rng = np.random.default_rng(3)
     for shape in ((4, 4), (2, 5, 5), (6, 6)):
-        x = structure.made(rng.normal(size=shape))
+        x = structure.impose_on(rng.normal(size=shape))
         assert x.shape == shape
         assert structure.holds(x)
         assert not structure.holds(rng.normal(size=shape))
@@ -50,7 +50,7 @@ def test_any_array_is_given_it_and_moves_along_it(structure):
             assert structure.holds(x + 1e-6 * kept)
             assert not structure.holds(x + 1e-2 * (d - kept))
     for x in (np.float64(2.0), np.zeros((0, 3))):
-        assert structure.made(np.asarray(x)) is not None
-        assert np.shape(structure.made(np.asarray(x))) == np.shape(x)
-    oblong = structure.made(rng.normal(size=(2, 5)))
+        assert structure.impose_on(np.asarray(x)) is not None
+        assert np.shape(structure.impose_on(np.asarray(x))) == np.shape(x)
+    oblong = structure.impose_on(rng.normal(size=(2, 5)))
     assert oblong.shape == (2, 5)

@@ -19,7 +19,7 @@ import torch
 from torch import nn
 
 from flowgraph.checking import check
-from tests.commit import share_of_commit
+from tests.seed import share_of_tree
 
 BUDGET = 1500
 LONGER = {"BCELoss": 6000, "GaussianNLLLoss": 6000}
@@ -230,7 +230,7 @@ def main(names):
     torch.set_num_threads(1)
     torch.manual_seed(0)
     every = {name: (module, inputs) for name, module, inputs in examples()}
-    found = {name: checked_apart(name, *every[name]) for name in names or share_of_commit(every, ONE_IN)}
+    found = {name: checked_apart(name, *every[name]) for name in names or share_of_tree(every, ONE_IN)}
     print(json.dumps(found))
 
 

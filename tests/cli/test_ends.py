@@ -1,7 +1,9 @@
 """The ends of every command: the codes that pages state, and one text and one code for a file that is not there."""
 
 import json
+import os
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -205,12 +207,14 @@ def test_strict_makes_failures_of_notes_and_a_small_budget_is_said(here):
     assert run("check", "own_examples:lenient").exit_code == ends.DONE
     assert run("check", "own_examples:lenient", "--no-strict").exit_code == ends.DONE
     assert run("check", "own_examples:lenient", "--strict").exit_code == ends.WRONG
-    many, few = (
+    many, few, none = (
         json.loads(run("check", "own_examples:lenient", "--json", *more).stdout)["reports"][0]
-        for more in ([], ["--budget", "40"])
+        for more in ([], ["--budget", "100"], ["--budget", "40"])
     )
     assert few["evaluations"] < many["evaluations"] / 2
     assert few["warnings"] == ["the budget was used up before all test cases were visited"]
+    assert none["warnings"] == ["the budget was used up at the example: give a higher budget="]
+    assert (many["verdict"], few["verdict"], none["verdict"]) == ("pass", "pass (example only)", "undecided")
 
 
 def test_a_name_that_a_module_does_not_have_is_answered_with_those_that_it_has(here):
@@ -240,3 +244,31 @@ def test_the_line_of_the_help_makes_a_shell_complete_commands_and_options(shell,
     for words, needed in (("flowgraph tra", "train"), ("flowgraph train --class", "--class-weight")):
         asked = {"_FLOWGRAPH_COMPLETE": f"{shell}_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
         assert needed in CliRunner().invoke(main, env=asked, prog_name="flowgraph").output
+
+
+def test_a_command_goes_on_when_nobody_reads_what_it_says():
+    """What is written after the reader has left is dropped, here and when Python flushes at its end."""
+    read, write = os.pipe()
+    with open(write, "w", encoding="utf-8") as pipe:
+        stream = ends.Heard(pipe)
+        stream.write("one\n")
+        stream.flush()
+        assert os.read(read, 10) == b"one\n"
+        os.close(read)
+        for text in ("two\n", "x" * 100_000, "three\n"):
+            stream.write(text)
+            stream.flush()
+        assert stream.fileno() == write
+        assert stream.encoding == "utf-8"
+
+
+def test_a_search_whose_reader_leaves_after_a_line_ends_as_others_do(tmp_path):
+    command = [sys.executable, "-m", "flowgraph", "search", "moons", "-s", "l2=0.0|0.1|1.0", "--sampler", "grid"]
+    command += ["--hidden", "4", "--epochs", "2", "-o", "out"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=tmp_path, **pipes) as process:
+        assert process.stdout.readline().startswith("trial 0")
+        process.stdout.close()
+        assert "Error" not in process.stderr.read()
+    assert process.returncode == ends.DONE
+    assert (tmp_path / "out" / "report.html").exists()

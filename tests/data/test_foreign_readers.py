@@ -156,7 +156,7 @@ def test_elements_of_no_bytes_are_no_examples(tmp_path):
 def test_a_parquet_file_of_many_equal_cells_is_refused_before_they_are_made(cells, tmp_path):
     polars = pytest.importorskip("polars")
     frame = polars.DataFrame({"a": [cells["cell"]]}).select(polars.col("a").repeat_by(cells["rows"]).explode())
-    frame.write_parquet(tmp_path / "a.parquet")
+    frame.write_parquet(tmp_path / "a.parquet", statistics=False)  # some polars write whole cells there
     with in_one_line(), pytest.raises(DataError, match="MB of memory"):
         read_table(tmp_path / "a.parquet")
 

@@ -49,13 +49,13 @@ def test_one_table_in_every_form(source, path):
     preparation = Preparation.fit(table, NAMES, rows=[0, 2, 3], one_hot=True, impute="mean")
     assert preparation.names == ("size", "color=blue", "color=red", "born")
     first = (datetime.date(2020, 1, 1) - datetime.date(1970, 1, 1)).days
-    np.testing.assert_allclose(preparation.read(table), [
+    np.testing.assert_allclose(preparation.numbers_of(table), [
         [1.5, 0, 1, first], [8 / 3, 1, 0, first + 2], [2.5, 0, 1, first + 1.5], [4, 0, 1, first + 0.75],
     ])  # fmt: skip
     again = Preparation.from_dict(json.loads(json.dumps(preparation.as_dict())))
     assert again == preparation
     median = Preparation.fit(table, NAMES, rows=[0, 2, 3], one_hot=True, impute="median")
-    assert median.read(table)[1, 0] == 2.5
+    assert median.numbers_of(table)[1, 0] == 2.5
     assert len(without_missing(table, NAMES)) == 1
 
 
@@ -77,7 +77,7 @@ def test_a_column_is_read_as_it_was_in_training(tmp_path):
     new.write_text("size,other,code\n,7,1\n5,7,1\n")
     table = read_table(old)
     preparation = Preparation.fit(table, ["code", "size"], rows=[0, 1], one_hot=True, impute="mean")
-    np.testing.assert_array_equal(preparation.read(read_table(new)), [[1, 0, 2], [1, 0, 5]])
+    np.testing.assert_array_equal(preparation.numbers_of(read_table(new)), [[1, 0, 2], [1, 0, 5]])
 
 
 @pytest.mark.parametrize(
@@ -86,11 +86,15 @@ def test_a_column_is_read_as_it_was_in_training(tmp_path):
         (
             "a,b\n1,2\nred,3\n",
             {},
-            r"line 3, column 'a': found 'red', needs a number or a date .*--one-hot",
+            r"line 3, column 'a': found 'red', needs a number or a date .*one_hot=True",
         ),
-        ("a,b\n1,2\n,3\n", {}, r"line 3, column 'a': found no value, needs a finite number; --drop-missing .*--impute"),
+        (
+            "a,b\n1,2\n,3\n",
+            {},
+            r"line 3, column 'a': found no value, needs a finite number; drop_missing=True .*impute=\.\.\.",
+        ),
         ("a,b\n1,2\ninf,3\n", {}, r"line 3, column 'a': found 'inf', needs a number"),
-        ("a,b\n,2\n,3\n", {"impute": "mean"}, r"found no value in the column 'a'; --drop a leaves it out"),
+        ("a,b\n,2\n,3\n", {"impute": "mean"}, r"found no value in the column 'a'; drop=\('a',\) leaves it out"),
         ("a,c\n1,2\n1,3\n", {}, r"found no column 'b'; its columns are a, c"),
     ],
 )
@@ -98,16 +102,16 @@ def test_what_is_no_number_is_refused_with_its_place(text, settings, message, tm
     (tmp_path / "t.csv").write_text(text)
     table = read_table(tmp_path / "t.csv")
     with pytest.raises(DataError, match=message):
-        Preparation.fit(table, ["a", "b"], rows=[0, 1], **settings).read(table)
+        Preparation.fit(table, ["a", "b"], rows=[0, 1], **settings).numbers_of(table)
 
 
 def test_new_words_and_gaps_are_refused_with_their_place():
     table = table_of(pd.DataFrame({"w": ["a", "b"], "n": [1.0, 2.0]}))
     preparation = Preparation.fit(table, ["w", "n"], rows=[0, 1], one_hot=True)
     with pytest.raises(DataError, match=r"row 1, column 'w': found 'c', needs one of the words of the training table"):
-        preparation.read(table_of(pd.DataFrame({"w": ["a", "c"], "n": [1.0, 2.0]})))
+        preparation.numbers_of(table_of(pd.DataFrame({"w": ["a", "c"], "n": [1.0, 2.0]})))
     with pytest.raises(DataError, match=r"row 0, column 'n': found no value"):
-        preparation.read(table_of(pd.DataFrame({"w": ["a", "b"], "n": [None, 2.0]})))
+        preparation.numbers_of(table_of(pd.DataFrame({"w": ["a", "b"], "n": [None, 2.0]})))
     with pytest.raises(DataError, match="found a missing value in every one of 2 rows"):
         without_missing(table_of(pd.DataFrame({"w": ["a", None], "n": [None, 2.0]})), ["w", "n"])
 
@@ -136,5 +140,5 @@ def test_a_record_that_is_none_is_refused(record):
 
 def test_columns_of_numbers_need_no_fitting():
     table = table_of(pd.DataFrame({"b": [True, False], "a": [1, 2]}))
-    np.testing.assert_array_equal(Preparation.of_numbers(["a", "b"]).read(table), [[1, 1], [2, 0]])
+    np.testing.assert_array_equal(Preparation.of_numbers(["a", "b"]).numbers_of(table), [[1, 1], [2, 0]])
     assert Column("a", "number").names == ["a"]

@@ -26,7 +26,7 @@ WITH_RULES = dict.fromkeys([*_rules, *DECLARED, fg.Multiply, fg.Divide, fg.Where
 RULES = [cls for cls in WITH_RULES if cls not in ELSEWHERE]
 ONE_BY_ONE = {
     **dict.fromkeys(
-        ("Roll", "CumSum", "CumProd", "ArgMax", "ArgMin", "NanArgMax", "NanArgMin", "ArgSort"),
+        ("CumSum", "CumProd", "ArgMax", "ArgMin", "NanArgMax", "NanArgMin", "ArgSort"),
         lambda box, chosen: box.axis is None or not box.children[0].shape,
     ),
     "Index": lambda box, chosen: len(box.index) == 3 and isinstance(box.index[2], str),

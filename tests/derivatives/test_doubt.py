@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.derivatives.backward_graph import _agree
+from flowgraph.derivatives.bprop_on_boxes import _agree
 from flowgraph.errors import BpropError, NotDifferentiableError
 from tests.registry import unregistered
 

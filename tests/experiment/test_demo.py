@@ -79,7 +79,7 @@ def test_the_report_shows_digits_mistakes_and_weights(short):
 def test_images_in_the_report_are_the_examples_as_scanned():
     split = load_split(0)
     images, _ = load_digits(return_X_y=True)
-    scanned = split.scanned(split.test.images)
+    scanned = split.restore_pixels(split.test.images)
     np.testing.assert_allclose(scanned, np.rint(scanned), atol=1e-12)
     assert {tuple(row) for row in np.rint(scanned)} <= {tuple(row) for row in images}
     assert ink(scanned[7].reshape(8, 8), 16.0) in digits(split, np.eye(10)[split.test.digits])

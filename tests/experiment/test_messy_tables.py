@@ -21,6 +21,7 @@ from flowgraph.data.preparation import Preparation, read_targets, table_of
 from flowgraph.errors import DataError, UsageError
 from flowgraph.experiment import Experiment, TrainSettings
 from flowgraph.experiment.experiment import load
+from flowgraph.remedies import Remedy
 from flowgraph.training.evaluation import predict
 
 polars = pytest.importorskip("polars")
@@ -87,7 +88,7 @@ def loaded(path, options=""):
     try:
         return load(settings_of(str(path), {n: v for n, v in params.items() if n in known and n != "source"})), None
     except DataError as error:
-        text = str(error).replace(str(path), "table")
+        text = error.with_remedies(Remedy.as_options).replace(str(path), "table")
         return None, re.sub(r"line (\d+)", lambda found: f"row {int(found[1]) - 2}", text)
 
 
@@ -145,20 +146,20 @@ def test_numbers_with_commas_are_those_that_were_written(numbers, grouped, decim
         polars.DataFrame({"a": [cell.translate(GERMAN) if decimal == "comma" else cell for cell in cells]})
     )
     if any("," in cell for cell in table.column("a")):
-        with pytest.raises(DataError, match=r"--decimal comma reads it as .*, --decimal point as ") as refusal:
+        with pytest.raises(DataError, match=r"decimal='comma' reads it as .*, decimal='point' as ") as refusal:
             Preparation.fit(table, ["a"], rows=[0])
         if not table.fits("a", "decimal point") or decimal == "point":
-            assert str(refusal.value).endswith(f"\nall is read with: --decimal {decimal}")
+            assert str(refusal.value).endswith(f"\nall is read with: decimal={decimal!r}")
     elif decimal == "comma" and grouped and any("." in cell for cell in table.column("a")):
         return  # points between thousands alone are decimals, as everywhere
     read = Preparation.fit(table, ["a"], rows=[0], decimal=decimal)
-    np.testing.assert_array_equal(read.read(table)[:, 0], [float(n) for n in numbers])
+    np.testing.assert_array_equal(read.numbers_of(table)[:, 0], [float(n) for n in numbers])
 
 
 def test_a_point_without_a_comma_behind_it_is_refused_where_decimals_stand_behind_commas():
     read = Preparation.fit(table_of(polars.DataFrame({"a": ["1,5", "2,25"]})), ["a"], rows=[0], decimal="comma")
     with pytest.raises(DataError, match=r"found '1\.234', needs a finite number with a decimal comma"):
-        read.read(table_of(polars.DataFrame({"a": ["1.234"]})))
+        read.numbers_of(table_of(polars.DataFrame({"a": ["1.234"]})))
 
 
 @given(st.lists(st.sampled_from(["true", "True", "TRUE", "false", "False", "FALSE"]), min_size=2))

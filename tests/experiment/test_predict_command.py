@@ -148,7 +148,7 @@ def test_what_fills_gaps_is_taken_of_the_training_rows_alone(path):
     experiment = Experiment(settings)
     (size,) = [column for column in experiment.preparation.columns if column.name == "size"]
     training = {tuple(row) for row in experiment.raw.train.x.tolist()}
-    x = experiment.preparation.read(read_table(path))
+    x = experiment.preparation.numbers_of(read_table(path))
     known = [SIZES[i] for i in range(COUNT) if i % 7 != 3 and tuple(x[i].tolist()) in training]
     assert size.fill == pytest.approx(np.mean(known))
     assert size.fill != pytest.approx(np.mean([SIZES[i] for i in range(COUNT) if i % 7 != 3]))

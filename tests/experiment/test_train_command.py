@@ -86,7 +86,7 @@ def test_the_saved_model_reads_what_the_file_has(whole, flowers):
     folder, _ = whole
     model = fg.load(folder / "model.safetensors")
     result = json.loads((folder / "result.json").read_text())
-    settings, _ = RunFolder(folder).read()
+    settings, _ = RunFolder(folder).read_config()
     test = Experiment(settings).raw.test.open()
     assert error_of(predict(model, test.x), test) == result["test_error"]
     np.testing.assert_allclose(predict(model, test.x).sum(axis=1), 1)

@@ -95,7 +95,7 @@ def test_a_search_waits_for_the_process_that_trains_the_best(tmp_path, monkeypat
     best = RunFolder(tmp_path / "best")
     best.path.mkdir()
     told = []
-    with best.held():
+    with best.lock_for_writing():
         record = json.loads(best.lock.read_text())
     best.lock.write_text(json.dumps(record | {"host": "another"}))
 
@@ -124,7 +124,7 @@ def test_another_search_empties_the_folder_that_it_holds(tmp_path):
 @pytest.mark.parametrize("command", [["demo"], ["bias-variance", "moons", "--vary", "hidden=1|2"]])
 def test_other_commands_that_write_a_folder(command, tmp_path):
     run = RunFolder(tmp_path)
-    with run.held():
+    with run.lock_for_writing():
         code, _, err = finish(start(*command, "--epochs", "1", *(["-o"] if len(command) > 1 else ["--out"]), tmp_path))
     assert code == 3
     assert f"Error: {tmp_path}: process {os.getpid()} writes it since" in err

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 
 import numpy
 import numpy as np
@@ -18,10 +19,6 @@ from tests.functional.test_jit import Layer, Pair
 
 X = np.array([0.5, -1.5, 2.0])
 W = np.array([[1.0, -2.0, 0.5], [0.0, 3.0, 1.0]])
-
-
-def graphs_of(derivative):
-    return len(derivative._programs)
 
 
 @pytest.mark.parametrize(
@@ -122,28 +119,24 @@ def test_control_flow_follows_the_values_of_each_call():
         assert slope(3.0) == 3 * 3.0**2
         assert slope(1.9) == pytest.approx(-4 * 1.9**3)
         assert slope(2.1) == pytest.approx(-4 * 2.1**3)
-    assert graphs_of(slope) == 2
     assert grad(lambda x, n: sum(x**i for i in range(int(n))))(2.0, np.float64(3)) == 5
     assert grad(lambda x: [x, x * x][np.argmax(x * np.array([1.0, 2.0]))])(3.0) == 6
     assert grad(lambda x: x * len(x[None]))(3.0) == 1
 
 
-def test_a_function_without_control_flow_has_one_graph_per_shape():
+def test_shapes_dtypes_and_keywords_may_change_from_call_to_call():
     def f(x, power=2):
         return np.sum(x**power)
 
     slope = grad(f)
     for _ in range(3):
         np.testing.assert_array_equal(slope(X), 2 * X)
-    assert graphs_of(slope) == 1
     for _ in range(3):
         slope(X[:2])
         slope(X.astype(np.float32))
-    assert graphs_of(slope) == 3
     for _ in range(3):
         np.testing.assert_allclose(slope(X, power=3), 3 * X**2)
         np.testing.assert_array_equal(slope(X), 2 * X)
-    assert graphs_of(slope) == 4
 
 
 def test_containers_may_be_returned_where_there_is_no_one_number():
@@ -330,15 +323,26 @@ def test_whole_numbers_of_a_box_of_floats_are_numpys_in_every_call_and_carry_no_
         grad(lambda x: np.sum(np.asarray(x, float)))(np.ones(4))
 
 
+def forget_attributes():
+    """Empty the interpreter's cache of the attributes of types."""
+    sys._clear_type_cache()
+
+
+@pytest.mark.parametrize("before", [lambda: None, forget_attributes], ids=["", "nothing in the cache of attributes"])
 @pytest.mark.parametrize("method", ["brentq", "bisect", "fsolve"])
-def test_what_compiled_code_makes_of_a_refusal_says_what_was_refused(method):
+def test_what_compiled_code_makes_of_a_refusal_says_what_was_refused(method, before):
     solve = getattr(pytest.importorskip("scipy.optimize"), method)
     arguments = (1.0,) if method == "fsolve" else (0, 5)
+
+    def f(t, a):
+        before()
+        return t**3 - a
+
+    # Which exception arrives is not said: the C code of brentq calls f again while the refusal is pending, and CPython
+    # takes a pending exception for a failed look-up of `__rsub__` where the operator is not in its cache of attributes.
     for _ in range(3):
-        with pytest.raises(
-            UsageError if method != "fsolve" else Exception, match=r"Subtract: found (?s:.*)flowgraph\.scipy"
-        ):  # the notes count too
-            grad(lambda a: np.sum(solve(lambda t: t**3 - a, *arguments)))(8.0)
+        with pytest.raises(Exception, match=r"Subtract: found (?s:.*)flowgraph\.scipy"):  # the notes count too
+            grad(lambda a: np.sum(solve(lambda t: f(t, a), *arguments)))(8.0)
 
 
 def into_array(x):
@@ -376,7 +380,7 @@ def plus_input(x):
         (lambda: vjp(lambda x: {"a": "3"})(X, {"a": X}), UsageError, "returned a dict, which has no gradient"),
         (lambda: grad(lambda x: float(x) * x)(1.0), UsageError, "found float() of a box"),
         (lambda: grad(lambda x: np.sum(np.asarray(x)))(X), UsageError, "found np.asarray() of a box"),
-        (lambda: grad(lambda x: np.sum(numpy.asarray(x)))(X), UsageError, "use the box itself, which computes as"),
+        (lambda: grad(lambda x: np.sum(numpy.asarray(x)))(X), UsageError, "import flowgraph.numpy as np, or np.stack"),
         (lambda: grad(plus_input)(X), UsageError, "Input 'stranger'"),
         (lambda: jvp(lambda x: x)(X, X[:2]), FlowgraphError, "the vector"),
         (lambda: vjp(lambda x: x)(X, [X, X]), UsageError, "found 2 arrays in the vector"),

@@ -126,7 +126,7 @@ def test_containers_go_in_and_come_out(tree):
     """Every leaf is doubled, and is an array then; numbers and booleans count as arrays of no axes."""
 
     def doubled(tree):
-        return containers.mapped(lambda leaf: leaf * 2, tree)
+        return containers.map_leaves(lambda leaf: leaf * 2, tree)
 
     f = jit(counted(doubled))
     first, again = f(tree), f(tree)
@@ -408,6 +408,7 @@ def test_methods_have_kinds_of_their_own_that_go_with_the_instance():
         assert (one.scaled(1.0), other.scaled(1.0)) == (2.0, 5.0)
     assert CALLS["scaled"] == 2
     assert (one.power(2.0, 3), other.power(2.0, n=2), grad(one.power)(1.0, 4)) == (12.0, 20.0, 8.0)
+    assert Model.scaled is Model.__dict__["scaled"]
     slotted = Slotted()
     slotted.rate = 3.0
     assert slotted.scaled(2.0) == 6.0

@@ -47,6 +47,8 @@ def assert_same(found, needed):
 def test_these_are_all_settings_of_all_transforms():
     found = {name: tuple(inspect.signature(getattr(functional, name)).parameters) for name in functional.__all__}
     assert {name for name, settings in found.items() if "argnums" in settings} == {*OF_CUBES, *THROUGH_OTHERS}
+    assert {name for name, settings in found.items() if "args" in settings} == {"vjp"}  # called at once, as in JAX
+    found["vjp"] = tuple(setting for setting in found["vjp"] if setting != "args")
     assert {found[name] for name in OF_CUBES} == {SETTINGS}
 
 

@@ -1,16 +1,15 @@
-"""The path of a program through a derivative of a function, whose graph becomes a plan while it is called."""
+"""The path of a program through a derivative of a function, which is called, and under `jit`."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
-from unittest import mock
 
 import numpy as np
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
-from flowgraph.functional import jit, programs, value_and_grad
+from flowgraph.functional import jit, value_and_grad
 from tests.fuzz.agreement import Rounding
 from tests.fuzz.built import SKIPPED, Built, Path, attempt
 from tests.fuzz.case import Case
@@ -20,7 +19,7 @@ CALLS = 4
 
 
 def functional(built: Built, rng: np.random.Generator) -> Path:
-    """A derivative gives what the graph gives, before and after it runs as a plan, and its results stay as they are."""
+    """A derivative gives what the graph gives, in each of several calls, and its results stay as they are."""
     case = built.case
     given = [leaf.name for leaf in case.leaves if leaf.kind != "constant"]
     boxes = case.boxes()
@@ -38,23 +37,22 @@ def functional(built: Built, rng: np.random.Generator) -> Path:
     graph = fg.Graph(total, *fg.gradients([total], wrt, [None], unused="zeros"))
     derived = _derived(f, tuple(places), bool(rng.integers(2)))
     kept: list[tuple[Any, Any]] = []
-    with mock.patch.object(programs, "RUNS", 1), mock.patch.object(programs, "FEWEST", 1):
-        for number in range(CALLS):
-            arrays = {**case.arrays, **(with_new_values(case, rng, None) if number % 2 else {}), **constants}
-            feeds = {boxes[name]: arrays[name] for name in given if boxes[name] in graph.slots}
-            run, error = attempt(lambda feeds=feeds: graph.fprop(feeds))
-            found, its_error = attempt(lambda arrays=arrays: derived(*[arrays[name] for name in given]))
-            if run is None or found is None:
-                if (run is None) != (found is None):
-                    yield f"call {number + 1}: graph: {error or 'a value'}; functional: {its_error or 'a value'}"
-                return None
-            rounding = Rounding(graph, run, case.exact and number == 0)
-            values = [found[0], *found[1]]
-            for place, (box, value) in enumerate(zip(graph.outputs, values, strict=True)):
-                text = rounding.difference(box, value)
-                if text:
-                    yield f"call {number + 1}, output {place}: {text}"
-            kept.append((values, copy.deepcopy(values)))
+    for number in range(CALLS):
+        arrays = {**case.arrays, **(with_new_values(case, rng, None) if number % 2 else {}), **constants}
+        feeds = {boxes[name]: arrays[name] for name in given if boxes[name] in graph.slots}
+        run, error = attempt(lambda feeds=feeds: graph.fprop(feeds))
+        found, its_error = attempt(lambda arrays=arrays: derived(*[arrays[name] for name in given]))
+        if run is None or found is None:
+            if (run is None) != (found is None):
+                yield f"call {number + 1}: graph: {error or 'a value'}; functional: {its_error or 'a value'}"
+            return None
+        rounding = Rounding(graph, run, case.exact and number == 0)
+        values = [found[0], *found[1]]
+        for place, (box, value) in enumerate(zip(graph.outputs, values, strict=True)):
+            text = rounding.difference(box, value)
+            if text:
+                yield f"call {number + 1}, output {place}: {text}"
+        kept.append((values, copy.deepcopy(values)))
     for number, (one, other) in enumerate(kept):
         if any(np.asarray(a).tobytes() != np.asarray(b).tobytes() for a, b in zip(one, other, strict=True)):
             yield f"the result of call {number + 1} has changed since"

@@ -29,7 +29,7 @@ def reshape_by_transposing(monkeypatch: Any) -> None:
 
 def view_for_a_number(monkeypatch: Any) -> None:
     """`a[..., i]` of one dimension is taken for a number, though NumPy gives a view of the buffer."""
-    monkeypatch.setattr(lines, "_picked", lines._indexed)
+    monkeypatch.setattr(lines, "_pick_element", lines._text_of_index)
 
 
 def factors_gathered(monkeypatch: Any) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import importlib
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from unittest import mock
@@ -14,7 +16,7 @@ import numpy as np
 import flowgraph as fg
 from flowgraph.errors import PlanError
 from flowgraph.plan import PASSES
-from flowgraph.plan.javascript.emitter import node_program
+from flowgraph.plan.javascript.node import node_program
 from flowgraph.plan.numba import compiling, emitter
 from flowgraph.plan.numpy import emitter as numpy_emitter
 from flowgraph.plan.passes import products, sparse_rows
@@ -166,13 +168,16 @@ def plan_sharded(built: Built, rng: np.random.Generator) -> Path:
     """A plan that computes all it can in shards of the batch, two of them or three, in threads."""
     split: list[bool] = []
 
-    def sharded(graph: Any, given: Any, leaves: Any, threads: int) -> Any:
-        found = shards.sharded(graph, given, leaves, threads)
+    def shard_and_note(graph: Any, given: Any, leaves: Any, threads: int) -> Any:
+        found = shards.shard_graph(graph, given, leaves, threads)
         split.append(found is not graph)
         return found
 
     threads = str(rng.integers(2, 4))
-    with _changed({(numpy_emitter, "sharded"): sharded}), mock.patch.dict(os.environ, FLOWGRAPH_THREADS=threads):
+    with (
+        _changed({(numpy_emitter, "shard_graph"): shard_and_note}),
+        mock.patch.dict(os.environ, FLOWGRAPH_THREADS=threads),
+    ):
         compared = yield from plan(built, rng)
     return compared if any(split) else SKIPPED
 
@@ -208,6 +213,41 @@ def kernels(built: Built, rng: np.random.Generator) -> Path:
     """NumPy's plan with kernels, compiled by Numba."""
     with _changed(IN_KERNELS):
         return (yield from plan(built, rng, backend="numba"))
+
+
+def jax(built: Built, rng: np.random.Generator) -> Path:
+    """The plan that JAX compiles; a program with a box that it refuses by name is not compared."""
+    if any(map(_has_subnormals, built.case.arrays.values())):
+        return SKIPPED
+    with importlib.import_module("jax").enable_x64(True):
+        path = plan(built, rng, backend="jax")
+        while True:
+            try:
+                what = next(path)
+            except StopIteration as end:
+                return end.value
+            except PlanError as error:
+                if "JAX" not in str(error):
+                    raise
+                return SKIPPED
+            if "plan: UnsupportedError" in what and "JAX" in what:
+                return SKIPPED
+            if not _is_flushed(what):
+                yield what
+
+
+def _has_subnormals(array: Any) -> bool:
+    """Whether XLA would take some numbers for 0."""
+    if array.dtype.kind not in "fc":
+        return False
+    sizes = np.abs(np.asarray(array, array.dtype))
+    return bool(((sizes > 0) & (sizes < np.finfo(array.dtype).tiny)).any())
+
+
+def _is_flushed(what: str) -> bool:
+    """Whether a difference is of numbers below the smallest normal one, which XLA makes zeros."""
+    found = re.search(r"found np\.float(\d+)\(-?0\.0\), needs np\.float\d+\((.*?)\)", what)
+    return found is not None and abs(float(found[2])) < 4 * np.finfo(f"f{int(found[1]) // 8}").tiny
 
 
 BATCHES = (0, 1, 2, 7)

@@ -12,6 +12,7 @@ import decimal
 import io
 import itertools
 import json
+import math
 import random
 import sqlite3
 import time
@@ -353,7 +354,7 @@ def read_records(path: Path) -> Any:
     folder = RunFolder(path.parent)
     for place in ("config", "result"):
         object.__setattr__(folder, place, path)
-    return folder.read(), folder.read_result()
+    return folder.read_config(), folder.read_result()
 
 
 def minimise(path: Path) -> Any:
@@ -526,8 +527,15 @@ def _cost_of(reader: Reader, path: Path) -> tuple[float, float, bool, str | None
     return time.process_time() - start, _peak() - before, read, wrong
 
 
-def read_changed(name: str, seed: int, seconds: float, folder: Path, most: int = 10**9) -> Account:
-    """Files of one kind, changed byte by byte and field by field in turn, for so many seconds of the processor."""
+def draw_file(name: str, seed: int, number: int, known: Sequence[bytes]) -> bytes:
+    """A file of one kind, one of `known` that is changed in its bytes or in a field."""
+    reader, rng = READERS[name], random.Random(f"{name} {seed} {number}")
+    content = rng.choice(known)
+    return (changed_bytes if number % reader.bytes_each == 0 else reader.change)(rng, content)
+
+
+def read_changed(name: str, seed: int, folder: Path, most: int = 10**9, seconds: float = math.inf) -> Account:
+    """So many changed files of one kind, or as many as these seconds of the processor allow."""
     reader, account = READERS[name], Account()
     known, path = reader.files(), folder / f"changed{reader.suffix}"
     for content in known[:1]:  # what is imported, and made once
@@ -535,8 +543,6 @@ def read_changed(name: str, seed: int, seconds: float, folder: Path, most: int =
         one_file(reader, path, Account(), "a whole file")
     end = time.process_time() + seconds
     for number in itertools.takewhile(lambda _: time.process_time() < end, range(most)):
-        rng = random.Random(f"{name} {seed} {number}")
-        content = rng.choice(known)
-        path.write_bytes((changed_bytes if number % reader.bytes_each == 0 else reader.change)(rng, content))
+        path.write_bytes(draw_file(name, seed, number, known))
         one_file(reader, path, account, f"{name}, seed {seed}, file {number}")
     return account

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -13,12 +14,13 @@ from tests.fuzz import outside
 from tests.fuzz.case import Case
 from tests.fuzz.drawing import draw_case
 from tests.fuzz.paths import OWN, Difference, differences
+from tests.fuzz.plan_paths import jax as plan_in_jax
 from tests.fuzz.shrinking import shrink
 
 EVERY: Mapping[str, int] = {
     "plan bare": 3, "plan but one": 2, "plan but some": 2, "plan of large": 2, "plan in shards": 2,
     "native in Python": 3, "native": 30, "kernels in Python": 3, "kernels": 30, "javascript": 3, "functional": 3,
-    "loaded": 4, "copied": 3, "jax": 8,
+    "loaded": 4, "copied": 3, "jax": 8, "plan in JAX": 30,
 }  # fmt: skip
 """Paths that are tried in one of so many programs, as they take long or find less; the others in each."""
 
@@ -30,6 +32,8 @@ MISSING = frozenset(name for name in ("autograd", "jax", "torch") if importlib.u
 
 OUTSIDE = {"autograd": outside.autograd, "jax": outside.jax, "torch": outside.torch}
 PATHS = {**OWN, **{name: path for name, path in OUTSIDE.items() if name not in MISSING}}
+if "jax" not in MISSING:
+    PATHS["plan in JAX"] = plan_in_jax
 
 
 class Failure(NamedTuple):
@@ -50,6 +54,8 @@ class Session:
     """Programs drawn from one seed, number after number."""
 
     seed: int
+    only: frozenset[str] = frozenset()
+    """Paths that are tried of each program, and no others; none for all, each as often as it is worth."""
     compared: Counter[str] = field(default_factory=Counter)
     differed: Counter[str] = field(default_factory=Counter)
     failures: list[Failure] = field(default_factory=list)
@@ -57,9 +63,9 @@ class Session:
     lines: int = 0
 
     def run(
-        self, seconds: float, most: int = 10**9, stop: Callable[[Failure], bool] = lambda failure: False
+        self, most: int = 10**9, seconds: float = math.inf, stop: Callable[[Failure], bool] = lambda failure: False
     ) -> Session:
-        """Try programs for so many seconds of the processor; `stop` ends it at a failure."""
+        """Try so many programs, or as many as these seconds of the processor allow; `stop` ends it at a failure."""
         end = time.process_time() + seconds
         while time.process_time() < end and self.programs < most:
             if any(map(stop, self._try(self.programs))):
@@ -72,7 +78,7 @@ class Session:
         if number % FORGETTING == FORGETTING - 1:
             outside.forget()
         self.lines += len(case.lines)
-        due = {name: path for name, path in PATHS.items() if (number + len(name)) % EVERY.get(name, 1) == 0}
+        due = {name: path for name, path in PATHS.items() if self._is_due(name, number)}
         found: dict[str, Difference] = {}
         for one in differences(case, [self.seed, number], due):
             if isinstance(one, str):
@@ -83,6 +89,9 @@ class Session:
         failures = [self._shrunk(number, case, one) for one in list(found.values())[:2]]
         self.failures += failures
         return failures
+
+    def _is_due(self, name: str, number: int) -> bool:
+        return name in self.only if self.only else (number + len(name)) % EVERY.get(name, 1) == 0
 
     def _shrunk(self, number: int, case: Case, difference: Difference) -> Failure:
         """The failure with the smallest program that shows a difference on the same path."""

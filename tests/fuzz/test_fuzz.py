@@ -1,4 +1,4 @@
-"""Random programs, other ones for each commit, and those that once differed: one answer on every path; their reach."""
+"""Random programs, and those that once differed: one answer on every path; their reach."""
 
 import sys
 from collections import Counter
@@ -8,7 +8,6 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.box import numpy_dispatch
-from tests.commit import seed_of_commit
 from tests.fuzz.built import Built
 from tests.fuzz.drawing import draw_case
 from tests.fuzz.found import FOUND
@@ -16,19 +15,23 @@ from tests.fuzz.mistakes import PUT_BACK, in_plans
 from tests.fuzz.operations import load
 from tests.fuzz.paths import OWN, Difference, differences, quiet
 from tests.fuzz.session import Session
+from tests.seed import seed_of_tree
 
-SECONDS = 10.0
-"""Of the processor."""
+COUNT = 150
+"""Of programs in each run."""
+
+MOST = 3000
+"""Of programs until a mistake that was put back is found."""
 
 
 @pytest.mark.no_cover  # what programs run is covered by tests of their own, and measuring would halve their number
 def test_programs_give_one_answer_on_every_path(capsys):
-    session = Session(seed_of_commit()).run(SECONDS, stop=lambda failure: True)
+    session = Session(seed_of_tree()).run(COUNT, stop=lambda failure: True)
     with capsys.disabled():
         print(f"\n{session.table()}", file=sys.stderr)
     again = f"python -m benchmarks fuzz --seed {session.seed}" if session.failures else ""
     assert not session.failures, f"{session.failures[-1]}\n{again}"
-    assert session.programs > 20
+    assert session.programs == COUNT
 
 
 @pytest.mark.sampled(one_in=3)
@@ -40,7 +43,7 @@ def test_programs_give_one_answer_on_every_path(capsys):
 )
 def test_a_mistake_that_is_put_back_is_found(put_back, seed, monkeypatch):
     put_back(monkeypatch)
-    session = Session(seed).run(60, stop=in_plans)
+    session = Session(seed).run(MOST, stop=in_plans)
     assert any(map(in_plans, session.failures)), session.table()
 
 

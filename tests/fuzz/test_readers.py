@@ -1,17 +1,16 @@
-"""Changed files of every kind, other ones for each commit: each is read and run once, or refused, at a bounded cost."""
+"""Changed files of every kind: each is read and run once, or refused, at a bounded cost."""
 
 import sys
 import time
 
 import pytest
-from hypothesis import settings
 
 from flowgraph.errors import DataError
-from tests.commit import seed_of_commit
 from tests.fuzz.readers import MEGABYTES, NEEDED, READERS, SECONDS, Account, one_file, read_changed
+from tests.seed import seed_of_tree
 
-TOGETHER = 40.0 if settings().derandomize else 8.0
-"""Seconds of the processor for all readers; with the programs of `test_fuzz` a minute of what decides what lands."""
+FILES = 200
+"""Of each reader."""
 
 pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the memory of a process as Linux says it")
 
@@ -21,10 +20,10 @@ pytestmark = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="th
 def test_a_changed_file_is_read_and_run_or_refused_in_one_line_at_a_bounded_cost(name, tmp_path):
     for package in NEEDED.get(name, ()):
         pytest.importorskip(package)
-    account = read_changed(name, seed_of_commit(), TOGETHER / len(READERS), tmp_path)
-    again = f"python -m benchmarks readers --only {name} --seed {seed_of_commit()}"
+    account = read_changed(name, seed_of_tree(), tmp_path, FILES)
+    again = f"python -m benchmarks readers --only {name} --seed {seed_of_tree()}"
     assert not account.wrong, "\n".join([account.wrong[0], again])
-    assert account.files > 5
+    assert account.files == FILES
 
 
 def test_what_costs_too_much_or_is_refused_in_no_line_is_told(tmp_path):

@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from flowgraph.errors import RetraceWarning, UsageError
+from flowgraph.errors import UsageError
 from flowgraph.functional import flatten, grad
 from flowgraph.interop.autograd import adam, check_grads, defvjp, fixed_point, primitive, rmsprop, sgd
 from tests.interop.ports import PORTS, of_autograd, of_flowgraph
@@ -13,9 +13,7 @@ from tests.interop.ports import PORTS, of_autograd, of_flowgraph
 
 @pytest.mark.parametrize("name", PORTS)
 def test_a_port_gives_the_numbers_of_autograd(name):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RetraceWarning)
-        found = flatten(PORTS[name](of_flowgraph()))[0]
+    found = flatten(PORTS[name](of_flowgraph()))[0]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # those of autograd
         wanted = flatten(PORTS[name](of_autograd()))[0]

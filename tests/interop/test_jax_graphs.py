@@ -16,6 +16,7 @@ import jax.numpy as jnp  # noqa: E402
 from jax import lax  # noqa: E402
 
 from flowgraph.checking.frameworks.jax_numpy import settings_of  # noqa: E402
+from flowgraph.interop.jax import graphs  # noqa: E402
 from flowgraph.interop.jax.graphs import (  # noqa: E402
     MOST_UNROLLED,
     PRIMITIVES,
@@ -360,11 +361,29 @@ def equations(jaxpr):
             yield from equations(getattr(inner, "jaxpr", inner))
 
 
-def test_no_rule_stands_for_an_equation_with_a_parameter_that_it_does_not_take():
-    for name, rule in RULES.items():
-        settings = {one.name: 0 for one in inspect.signature(rule).parameters.values() if one.kind is one.KEYWORD_ONLY}
+def test_no_rule_stands_for_an_equation_with_a_parameter_that_it_does_not_take_or_without_one_that_it_needs():
+    for name, rule in {**RULES, **graphs._STRUCTURES}.items():
+        parameters = [one for one in inspect.signature(rule).parameters.values() if one.kind is one.KEYWORD_ONLY]
+        settings = {one.name: 0 for one in parameters}
         assert settings_of(rule, settings) is not None
         assert settings_of(rule, {**settings, "of_a_later_version": None}) is None, name
+        for one in parameters:
+            less = {other: value for other, value in settings.items() if other != one.name}
+            assert (settings_of(rule, less) is None) == (one.default is one.empty), name
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [lambda parameters: {**parameters, "of_a_later_version": 1}, lambda parameters: {}],
+    ids=["more", "none"],
+)
+def test_an_equation_whose_parameters_are_not_known_is_a_box_that_calls_jax(monkeypatch, rename):
+    monkeypatch.setattr(graphs, "scan_parameters", rename)
+
+    def sums(x):
+        return jax.lax.scan(lambda total, row: (total + row, total * row), jnp.zeros(5), x)
+
+    agrees(sums, X, opaque=["scan"])
 
 
 @given(st.data())
@@ -388,3 +407,12 @@ def test_places_outside_of_an_array_have_values_and_gradients_of_jax(data):
     x = normal(*shape)
     agrees(f, x, places, opaque=None)
     agrees(lambda x: f(x, jnp.asarray(places)), x, opaque=None)
+
+
+def test_all_boxes_stand_in_the_scope_that_is_open():
+    def layer(parameters, x):
+        return jax.jit(lambda x: jnp.tanh(x @ parameters["W"]))(x)
+
+    with fg.scope("a"):
+        graph = graph_of(layer, {"W": np.ones((2, 3))}, np.ones((4, 2)), parameters=0)
+    assert all(str(graph.names[box]).startswith("a/") for box in graph.boxes if not isinstance(box, fg.Constant))

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
-from flowgraph.interop.loggers import MLflow, TensorBoard, WandB, described, measured
+from flowgraph.interop.loggers import MLflow, TensorBoard, WandB, numbers_of_epoch, settings_of_trainer
+from flowgraph.peers import install_command
 from flowgraph.training import Trainer
 from tests.test_hostile_pages import PAYLOADS
 
@@ -32,8 +33,8 @@ def test_tensorboard(tmp_path):
     history = trained(TensorBoard(tmp_path / "runs"))
     found = accumulators.EventAccumulator(str(tmp_path / "runs"))
     found.Reload()
-    assert set(found.Tags()["scalars"]) == set(measured(history.best))
-    for name in measured(history.best):
+    assert set(found.Tags()["scalars"]) == set(numbers_of_epoch(history.best))
+    for name in numbers_of_epoch(history.best):
         assert {event.step: event.value for event in found.Scalars(name)} == column(history, name)
 
 
@@ -67,7 +68,7 @@ def test_mlflow_in_a_run_of_its_own_and_in_an_active_one(tmp_path, monkeypatch):
     runs = client.search_runs(["0"])
     assert {one.info.run_name for one in runs} >= {"own"}
     for one in runs:
-        for name in measured(history.best):
+        for name in numbers_of_epoch(history.best):
             if name != "seconds":
                 kept = client.get_metric_history(one.info.run_id, name)
                 assert {metric.step: metric.value for metric in kept} == column(history, name)
@@ -103,16 +104,16 @@ def test_weights_and_biases(tmp_path):
         if record.WhichOneof("record_type") == "history":
             items = record.history.item
             rows.append({item.key or "/".join(item.nested_key): json.loads(item.value_json) for item in items})
-    for name in measured(history.best):
+    for name in numbers_of_epoch(history.best):
         assert {row["_step"]: row[name] for row in rows} == column(history, name)
 
 
 def test_names_and_numbers_that_every_tool_takes():
     epoch = trained(epochs=1).epochs[0]
     odd = fg.training.Epoch(**{**vars(epoch), "gradient_norms": {"schicht1ß(": 2.0}, "train_loss": np.inf})
-    assert measured(odd)["gradient_norm schicht1__"] == 2.0
-    assert not {"train_loss", "number"} & measured(odd).keys()
-    assert described(Trainer(fg.MLP([4, 2], rng=0), DATA[0]))["batch_size"] == "20"
+    assert numbers_of_epoch(odd)["gradient_norm schicht1__"] == 2.0
+    assert not {"train_loss", "number"} & numbers_of_epoch(odd).keys()
+    assert settings_of_trainer(Trainer(fg.MLP([4, 2], rng=0), DATA[0]))["batch_size"] == "20"
 
 
 @pytest.mark.parametrize(
@@ -128,4 +129,4 @@ def test_what_is_missing_is_named_when_it_starts(logger, module, extra):
         f"loggers.{logger}.on_start(None, 1)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert f"run: pip install 'flowgraph-autodiff[{extra}]'" in found.stderr
+    assert f"run: {install_command(extra)}" in found.stderr

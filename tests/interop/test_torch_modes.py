@@ -153,7 +153,7 @@ TRANSFORMS = {
 }
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit.script:DeprecationWarning")  # of PyTorch about its own forward mode
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script")  # of PyTorch about its own forward mode
 @pytest.mark.parametrize("transform", TRANSFORMS)
 def test_torch_func_transforms_a_module_as_a_function_of_pytorch(transform):
     for made, function in pairs():

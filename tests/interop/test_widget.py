@@ -7,14 +7,21 @@ import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 
 import flowgraph as fg
 from flowgraph.errors import UsageError
+from flowgraph.peers import install_command
+from flowgraph.rendering.wording import number_text
 from tests.browser import answered, in_a_browser
+from tests.rendering.test_notation import OTHERWISE
 
 pytest.importorskip("anywidget", reason="anywidget is not installed (the extra widget)")
 
-from flowgraph.interop.widget import GraphWidget, TrainingWidget
+from flowgraph.interop.widget import MOST_NUMBERS, GraphWidget, TrainingWidget
+from flowgraph.interop.widget import _short as of_array
 
 X = np.arange(6.0).reshape(3, 2)
 W = np.array([[0.5, -1.0], [0.25, 2.0]])
@@ -213,13 +220,38 @@ def test_in_a_browser_the_curve_grows_and_the_button_stops():
     assert found["empty"] == []
     assert found["lines"] == [5, 3]
     assert found["inside"]
-    assert {"train", "valid", "epoch 1", "5", "loss, logarithmic", "0.200", "8.00"} <= set(found["words"])
+    assert {"train", "valid", "epoch 1", "5", "loss, logarithmic", "0.2", "8"} <= set(found["words"])
     assert not found["hidden"]
     assert found["stop"] == [True]
     assert found["picture"] == 1
 
 
+@given(arrays(st.sampled_from([float, "f4", complex, int, bool]), array_shapes(max_dims=2, max_side=9)))
+def test_the_panel_writes_the_numbers_of_a_value_as_pictures_do(array):
+    """Each number is written as `number_text` writes it, in aligned columns; an integer with all its digits."""
+    text = of_array(array)
+    assert not OTHERWISE.search(text)
+    if array.size > MOST_NUMBERS:
+        return
+    write = number_text if array.dtype.kind in "fc" else lambda number: str(number).replace("-", "−")
+    lines = [[(one[0], one.end()) for one in re.finditer(r"[^\s\[\]]+", line)] for line in f"value {text}".splitlines()]
+    assert [word for line in lines for word, _ in line][1:] == [write(number) for number in array.ravel().tolist()]
+    if array.ndim == 2 and len(lines) == len(array):
+        assert len({tuple(end for _, end in line[-array.shape[1] :]) for line in lines}) == 1
+
+
+@in_a_browser
+def test_in_a_browser_the_axis_of_the_curve_has_the_notation_of_pictures():
+    script = """
+model.set("points", [{ epoch: 1, train: -1.25e-7, valid: null }, { epoch: 2, train: 123456, valid: -3 }]);
+report.words = [...el.querySelectorAll(".curve text")].map((text) => text.textContent);
+"""
+    words = in_page(TrainingWidget(), script)["words"]
+    assert {number_text(-3), number_text(123456)} <= set(words)
+    assert not any(OTHERWISE.search(word) for word in words)
+
+
 def test_without_anywidget_the_way_out_is_said():
     code = "import sys; sys.modules['anywidget'] = None\nimport flowgraph.interop.widget"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert "needs anywidget, which is not installed; pip install 'flowgraph-autodiff[widget]'" in done.stderr
+    assert f"needs anywidget; run: {install_command('widget')}" in done.stderr

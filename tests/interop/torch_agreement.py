@@ -27,7 +27,7 @@ def agrees(target, *examples, tolerance=1e-10, opaque=(), fixed=()):
         one.grad = None
     found = target(*leaves)
     outputs = [one for one in torch.utils._pytree.tree_leaves(found) if isinstance(one, torch.Tensor)]
-    run = graph.fprop(dict(zip(graph.inputs, (one.detach().numpy() for one in of_inputs(graph, leaves)), strict=True)))
+    run = graph.fprop(dict(zip(graph.inputs, (one.detach().numpy() for one in leaves), strict=True)))
     for array, tensor in zip(run.outputs, outputs, strict=True):
         assert array.dtype == tensor.detach().numpy().dtype
         np.testing.assert_allclose(array, tensor.detach().numpy(), rtol=tolerance, atol=tolerance)
@@ -37,19 +37,12 @@ def agrees(target, *examples, tolerance=1e-10, opaque=(), fixed=()):
     for box, seed in zip((box for box in graph.outputs if box.dtype.kind in "fc"), seeds, strict=True):
         sent[box] = sent.get(box, 0) + seed.numpy()  # two outputs may be one box
     pairs = [(graph[name.replace(".", "/")], one) for name, one in state.items() if one.requires_grad]
-    pairs += [(box, one) for box, one in zip(graph.inputs, of_inputs(graph, leaves), strict=True) if one.requires_grad]
+    pairs += [(box, one) for box, one in zip(graph.inputs, leaves, strict=True) if one.requires_grad]
     grads = run.bprop(sent, wrt=[box for box, _ in pairs], unused="zeros")
     for box, tensor in pairs:
         expected = np.zeros(tensor.shape) if tensor.grad is None else tensor.grad.numpy()
         np.testing.assert_allclose(grads[box], expected, rtol=tolerance, atol=tolerance, err_msg=graph.names[box])
     return graph
-
-
-def of_inputs(graph, leaves):
-    """The tensors for the inputs of a graph, which stand in the order in which it reads them."""
-    if len(leaves) == 1:
-        return leaves
-    return [leaves[int(graph.names[box].rpartition("_")[2])] for box in graph.inputs]
 
 
 class Called(nn.Module):

@@ -5,7 +5,8 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import PlanError, StepLimitError, UnsupportedError
-from flowgraph.plan.javascript.emitter import node_program
+from flowgraph.loops import numbers
+from flowgraph.plan.javascript.node import node_program
 from tests.loops.bodies import assert_close, leaves, objective, random_body
 
 BACK_ENDS = ["jax", "javascript"]
@@ -118,6 +119,22 @@ def test_numba_leaves_loops_to_numpy_and_says_so():
         assert plan(a=3.0)[0] == 0.75
 
 
+@pytest.mark.filterwarnings("ignore:.*NumPy runs this plan")
+@pytest.mark.parametrize("loop", ["while", "scan over rows", "scan of rows"])
+@pytest.mark.parametrize("backend", ["numpy", "numba", "javascript"])
+def test_loops_over_what_a_mask_takes_are_those_of_numpy(backend, loop):
+    x = fg.Input("x", shape=("N",))
+    rows = x[x > 0]
+    boxes = {
+        "while": lambda: [fg.while_loop(lambda c: np.sum(c) > 0.5, lambda c: c / 2, rows)],
+        "scan over rows": lambda: list(fg.scan(lambda c, row: (c + row, c), 0.0, rows)),
+        "scan of rows": lambda: [fg.scan(lambda c, row: (c * row, None), rows, fg.Constant(np.array([0.5, 3.0])))[0]],
+    }[loop]()
+    plan = fg.compile(boxes, backend=backend)
+    for given in (np.arange(-3.0, 5.0), np.array([-1.0, 2.0]), np.array([-1.0])):
+        assert_close(plan(x=given), fg.Graph(*boxes).fprop(x=given).outputs)
+
+
 def test_a_function_of_jax_has_loops():
     jax = pytest.importorskip("jax", reason="jax is not installed")
     from flowgraph.interop.jax import function
@@ -145,3 +162,81 @@ def test_a_forward_plan_keeps_no_carries():
         np.testing.assert_array_equal(plan(), fg.Graph(last).fprop().outputs[0])
         (loop,) = [box for box in plan.graph if hasattr(box, "body")]
         assert len(loop.outputs) == 1
+
+
+@pytest.fixture
+def compiled_results(monkeypatch):
+    """Whether each call of a loop that Numba compiled gave results, in place of NumPy."""
+    in_numba = pytest.importorskip("flowgraph.loops.in_numba", reason="Numba is not installed")
+    call, gave = in_numba.CompiledSteps.__call__, []
+
+    def noted(*arguments):
+        results = call(*arguments)
+        gave.append(results is not None)
+        return results
+
+    monkeypatch.setattr(in_numba.CompiledSteps, "__call__", noted)
+    return gave
+
+
+@pytest.mark.parametrize("steps", [0, 1, 255, 256, 257, 600, 1100])
+def test_a_compiled_loop_goes_on_where_the_room_for_its_steps_ends(steps, compiled_results):
+    n, first = fg.Input("n", shape=()), fg.Parameter([0.5, -1.0], name="first")
+    w, b = fg.Parameter(0.99, name="w"), fg.Parameter(0.3, name="b")
+    last, count = fg.while_loop(
+        lambda c: c[1] < n, lambda c: (np.sin(c[0] * w) + b * c[0][::-1], c[1] + 1.0), (first, 0.0)
+    )
+    boxes = [last, count, *fg.gradient(fg.sum(last), [w, b, first])]
+    needed = fg.Graph(*boxes).fprop(n=float(steps)).outputs
+    assert needed[1] == steps
+    assert_close(fg.compile(boxes, backend="numba")(n=float(steps)), needed)
+    assert compiled_results[0]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("length", [1, 2, 7])
+@pytest.mark.parametrize("reads", ["rows", "nothing"])
+def test_a_compiled_loop_stacks_what_it_reads_and_what_it_does_not(reads, length, reverse, compiled_results):
+    x, w = fg.Input("x", shape=("T",)), fg.Parameter(0.5, name="w")
+
+    def body(carry, row):
+        new = np.tanh(carry * w + (1.0 if row is None else row))
+        return new, (new * 2.0, carry - w)
+
+    how = {"length": length} if reads == "nothing" else {}
+    last, rows = fg.scan(body, fg.Parameter(0.25, name="first"), x if reads == "rows" else None, reverse=reverse, **how)
+    boxes = [last, *rows, x * 1.0]
+    feeds = {"x": np.arange(1.0, length + 1.0)}
+    assert_close(fg.compile(boxes, backend="numba")(feeds), fg.Graph(*boxes).fprop(feeds).outputs)
+    assert compiled_results == [True]
+
+
+@pytest.mark.parametrize("name", sorted(numbers._PATTERNS))
+def test_each_function_of_numbers_is_that_of_numpy_in_a_compiled_loop(name, compiled_results):
+    function, x = getattr(np, name), fg.Input("x", shape=(5,))
+    given = np.array([0.1, 0.3, 0.5, 0.75, 0.9]) + (1.0 if name == "arccosh" else 0.0)
+    last, rows = fg.scan(lambda c, row: (c + function(*(row, row + 0.5)[: function.nin]), c * 1.0), np.float64(0.5), x)
+    needed = fg.Graph(last, rows).fprop(x=given).outputs
+    found = fg.compile([last, rows], backend="numba")(x=given)
+    for one, other in zip(found, needed, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-14)
+    assert compiled_results == [True]
+
+
+@pytest.mark.parametrize("first", [0.0, 4.0, 7.0])
+@pytest.mark.parametrize("change", [-1.0, 1.0])
+@pytest.mark.parametrize("name", ["less", "less_equal", "greater", "greater_equal", "equal", "not_equal"])
+def test_a_compiled_loop_ends_where_its_condition_does(name, change, first, compiled_results):
+    x = fg.Input("x", shape=())
+    last, steps = fg.while_loop(
+        lambda c: getattr(np, name)(c[0], 4.0), lambda c: (c[0] + change, c[1] + 1.0), (x, 0.0), max_steps=20
+    )
+    ends = {"graph": fg.Graph(last, steps).fprop, "plan": fg.compile([last, steps], backend="numba")}
+    found = {}
+    for way, call in ends.items():
+        try:
+            found[way] = [float(one) for one in getattr(call(x=first), "outputs", None) or call(x=first)]
+        except StepLimitError:
+            found[way] = "goes on"
+    assert found["plan"] == found["graph"]
+    assert compiled_results[0] == (found["graph"] != "goes on")

@@ -8,7 +8,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.graph.table import total_flops
 from flowgraph.loops.checkpoint import Recomputed
-from flowgraph.plan.javascript.emitter import node_program
+from flowgraph.plan.javascript.node import node_program
 from tests.loops.bodies import all_derivatives, assert_close, dear, leaves, objective, random_body
 
 SHAPES = [(), (2,), (3, 3)]

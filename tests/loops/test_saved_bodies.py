@@ -134,6 +134,17 @@ def test_a_leaf_in_the_body_of_a_loop_that_is_no_slot_is_named(cls):
         read_graph(document, arrays)
 
 
+@pytest.mark.parametrize("length", [-1, -100, 1.5, "3", None])
+def test_a_file_of_a_loop_of_no_number_of_steps_is_refused(length):
+    first = fg.Parameter(np.ones(2), name="first")
+    document, arrays = graph_document(fg.Graph(fg.scan(lambda c, _: (c * 2.0, None), first, length=3)[0]))
+    (row,) = [row for row in document["boxes"] if row["box"] == "Scan"]
+    assert row["settings"]["length"] == 3
+    row["settings"]["length"] = length
+    with pytest.raises(SavedFileError, match="length"):
+        read_graph(document, arrays)
+
+
 @given(changed())
 def test_a_loop_whose_body_was_changed_in_its_file_runs_or_is_refused_when_it_is_loaded(given_file):
     document, arrays = given_file

@@ -8,6 +8,9 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.loops.body import fit_body
+from flowgraph.loops.boxes import Scan
+from flowgraph.loops.numbers import in_numbers
 from tests.loops.bodies import assert_close as agree
 from tests.loops.bodies import dear, leaves, objective, random_body, unrolled
 
@@ -273,3 +276,18 @@ def test_lengths_that_differ_in_a_run_are_refused():
     z = fg.Input("z", shape=("S",))
     with pytest.raises(fg.ShapeError, match="T, S steps"):
         fg.scan(lambda c, e: (c + e[0] * e[1], None), 0.0, (x, z))
+
+
+OF_NUMBERS = [
+    np.tanh, np.sin, np.exp, np.square, np.reciprocal, np.negative, np.abs, np.sqrt, np.log1p, lambda c: c**3,
+    lambda c: 2 / c, lambda c: np.sum(c * np.ones(2)), lambda c: np.dot(np.stack([c, c]), np.ones(2)),
+    lambda c: np.stack([c, c])[1], lambda c: np.mean(np.reshape(c, (1, 1))),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("f", OF_NUMBERS)
+def test_a_body_of_few_numbers_is_computed_without_arrays(f):
+    """What Python's `math` has is taken as it is: no silent way back to NumPy, which takes many times as long."""
+    last, _ = fg.scan(lambda c, e: (f(c) + e, None), 1.5, fg.Input("x", shape=(4,)))
+    (loop,) = [box for box in fg.Graph(last) if isinstance(box, Scan)]
+    assert in_numbers(fit_body(loop.body, loop.of_step([child.spec for child in loop.children]))) is not None

@@ -18,7 +18,7 @@ A, B, C = numpy.arange(3.0), numpy.arange(3.0) + 10, numpy.arange(6.0).reshape(2
 SAME = [
     name
     for name in numpy.__all__
-    if name not in {"array", "asanyarray", "asarray", "ascontiguousarray", "c_", "full", "r_"}
+    if name not in {"array", "asanyarray", "asarray", "ascontiguousarray", "c_", "full", "full_like", "r_"}
 ]
 
 
@@ -78,6 +78,9 @@ MADE = {
     "asanyarray": lambda np, a, b, c: np.asanyarray([a, b]),
     "ascontiguousarray": lambda np, a, b, c: np.ascontiguousarray(a[1]),
     "full": lambda np, a, b, c: np.full((2, 3), a),
+    "full like an array": lambda np, a, b, c: np.full_like(numpy.ones((2, 3)), a),
+    "full like an array, of a shape": lambda np, a, b, c: np.full_like(numpy.ones(2), [a[0], 1.0], shape=(3, 2)),
+    "full like a box": lambda np, a, b, c: np.full_like([a, a], [a[0], 1.0, a[1]]),
     "full of a number": lambda np, a, b, c: np.full((2, 3), a[1]),
     "full of a list": lambda np, a, b, c: np.full((2, 2), [a[0], 1.0]),
     "full of a dtype": lambda np, a, b, c: np.full(2, a[1], numpy.float32),

@@ -8,7 +8,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import PlanError
-from flowgraph.plan.javascript.emitter import node_program
+from flowgraph.plan.javascript.node import node_program
 from tests.registry import unregister
 
 UFUNCS = [f for name in dir(np) if isinstance(f := getattr(np, name), np.ufunc) and f.nout == 1]

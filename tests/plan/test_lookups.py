@@ -16,10 +16,12 @@ def _small_tables(monkeypatch):
 
 
 def lookups(rng, width, dtype, count):
-    """A table, numbers of rows, and the gradient of what is computed with the rows."""
+    """A table, numbers of rows, and the gradient of what is computed with the rows, by any index that names rows."""
     table = fg.Parameter(rng.normal(size=(ROWS, *width)).astype(dtype), name="table")
     inputs = [fg.Input(f"x{i}", shape=[("N",), ("N", 2), ("M",)][i % 3], dtype=int) for i in range(count)]
-    parts = [fg.sum(np.tanh(table[x]) * (i - 1.5)) for i, x in enumerate(inputs)]
+    looks = [lambda x: table[x], lambda x: table[x, ...], lambda x: table[(x, *(slice(None),) * len(width))]]
+    parts = [fg.sum(np.tanh(looks[(i + count) % 3](x)) * (i - 1.5)) for i, x in enumerate(inputs)]
+    parts += [fg.sum(table[row] ** 2) for row in rng.integers(-ROWS, ROWS, int(count > 1))]
     (slope,) = fg.gradient(sum(parts[1:], start=parts[0]), [table])
     return table, inputs, slope
 
@@ -40,7 +42,7 @@ def test_norm_rows_and_update_are_those_of_the_graph(seed):
     at = fg.Input("at", shape=("K",), dtype=int)
     norm = np.sqrt(fg.sum(slope * slope))
     difference = slope - fg.gradient(fg.sum(table[at] ** 2), [table])[0]
-    read = [norm, fg.sum(difference * difference), *[(-0.5 * slope)[rows] for rows in (at, inputs[0])]]
+    read = [norm, fg.sum(difference * difference), *[(-0.5 * slope)[rows] for rows in (at, inputs[0], (at, ...), 2)]]
     graph, step = fg.Graph(*read, table - 0.25 * slope), fg.compile(read, {table: table - 0.25 * slope})
     for _ in range(6):
         fed = {**numbers(rng, inputs), "at": rng.integers(-ROWS, ROWS, 4)}
@@ -52,6 +54,17 @@ def test_norm_rows_and_update_are_those_of_the_graph(seed):
             assert "find_rows" in step.source
             assert "add_rows" in step.source
             assert "IndexAdd(" not in step.source
+
+
+@pytest.mark.parametrize("index", [(True,), (None, 1), (slice(2),), (slice(None), 1), (0, 1), (..., 0), ()])
+def test_an_index_that_names_other_things_than_whole_rows_is_no_lookup(index):
+    table = fg.Parameter(np.random.default_rng(0).normal(size=(ROWS, 3)), name="table")
+    (slope,) = fg.gradient(fg.sum(np.tanh(table[index])), [table])
+    needed = table.value - fg.Graph(slope).fprop().outputs[0]
+    fg.compile([], {table: table - slope})()
+    np.testing.assert_allclose(table.value, needed)
+    with pytest.raises(fg.FlowgraphError, match="of none of the parameters"):
+        fg.Momentum(lazy=True).updates({table: slope}, fg.Constant(1.0))
 
 
 def test_a_plan_without_the_pass_and_one_of_many_rows_go_over_all():

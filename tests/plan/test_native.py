@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 
 import flowgraph as fg
 from flowgraph.checking.strategies import graphs
-from flowgraph.plan.equal import known
+from flowgraph.plan.programs import PROGRAMS
 from flowgraph.training.mlp import HIDDEN
 from tests.cases import cases
 from tests.derivatives.test_other_shapes import BOXES
@@ -155,9 +155,9 @@ def test_a_plan_that_was_shown_still_serves_equal_graphs():
         return repr(plan) if text else None
 
     shown(True)
-    kept = len(known)
+    kept = len(PROGRAMS)
     shown(False)
-    assert len(known) == kept
+    assert len(PROGRAMS) == kept
 
 
 def test_a_parameter_of_one_number_that_is_only_read_is_given_to_the_function_as_a_number():

@@ -9,7 +9,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import install_hint
-from flowgraph.plan.numba import compiling, emitter, rules
+from flowgraph.plan.numba import emitter, rules
 from tests.plan.native_in_python import is_native
 from tests.plan.test_interruption import Stops
 from tests.plan.test_plan import batch, network
@@ -115,40 +115,6 @@ def test_a_numba_that_does_not_fit_numpy_is_said(monkeypatch):
         match=re.escape(f"cannot be imported (Numba needs NumPy 2.3 or less); {install_hint('native', upgrade=True)}"),
     ):
         fg.compile(x, backend="numba")
-
-
-def test_what_was_compiled_is_read_from_the_disk(monkeypatch, tmp_path):
-    def value():
-        x = fg.Input("x", shape=(2,))
-        return fg.compile(np.expm1(x), backend="numba")(x=np.zeros(2))
-
-    monkeypatch.setenv("FLOWGRAPH_CACHE", str(tmp_path / "cache"))
-    np.testing.assert_array_equal(value(), 0.0)
-    (source,) = tmp_path.glob("cache/*/step.py")
-    (compiled,) = source.parent.glob("__pycache__/*.nbc")
-    before = compiled.stat().st_mtime_ns
-    np.testing.assert_array_equal(value(), 0.0)
-    assert compiled.stat().st_mtime_ns == before
-    compiled.write_bytes(b"spoilt")
-    np.testing.assert_array_equal(value(), 0.0)
-    monkeypatch.setenv("FLOWGRAPH_CACHE", str(source))  # no folder
-    np.testing.assert_array_equal(value(), 0.0)
-
-
-def test_the_cache_on_the_disk_is_bounded(monkeypatch, tmp_path):
-    monkeypatch.setenv("FLOWGRAPH_CACHE", str(tmp_path))
-    monkeypatch.setattr(compiling, "LARGEST", 3)
-    places = [compiling.file_of(f"# {number}") for number in range(5)]
-    assert [place.exists() for place in places[-1:]] == [True]
-    assert len(list(tmp_path.iterdir())) == 3
-
-
-def test_where_the_cache_is(monkeypatch, tmp_path):
-    monkeypatch.delenv("FLOWGRAPH_CACHE")
-    for platform, variable in (("linux", "XDG_CACHE_HOME"), ("win32", "LOCALAPPDATA")):
-        monkeypatch.setattr(sys, "platform", platform)
-        monkeypatch.setenv(variable, str(tmp_path))
-        assert compiling.folder() == tmp_path / "flowgraph"
 
 
 def test_what_numba_itself_refuses_runs_in_numpy(monkeypatch):

@@ -8,13 +8,13 @@ import pytest
 import flowgraph as fg
 from flowgraph.plan import PASSES, simplify
 from flowgraph.plan.passes import idioms, scalars
-from flowgraph.plan.passes.inlining import open_composites, opened, specialise
+from flowgraph.plan.passes.inlining import open_box, open_composites, specialise
 from flowgraph.plan.passes.simplify import ORDER, How, has_all
-from flowgraph.plan.store import aligned
-from tests.commit import seed_of_commit
+from flowgraph.plan.store import align_size
 from tests.fuzz.built import Built
 from tests.fuzz.drawing import draw_case
 from tests.plan.test_plan import batch, network
+from tests.seed import seed_of_tree
 
 
 def only(*names):
@@ -179,7 +179,7 @@ def test_softmax_and_cross_entropy_share_their_exponentials():
 
 def test_a_composite_box_is_opened_into_its_parts():
     x = fg.Input("x", shape=(4, 3))
-    names = {type(part).__name__ for part in fg.Graph(opened(fg.softmax(x))) if part.children}
+    names = {type(part).__name__ for part in fg.Graph(open_box(fg.softmax(x))) if part.children}
     assert names <= {"Max", "Subtract", "Exp", "Sum", "Divide", "Multiply"}
 
 
@@ -245,7 +245,7 @@ def test_memory_is_near_the_least_that_the_schedule_needs(sizes):
     step.prepare(**batch(64, width=sizes[0], classes=10), rate=0.1)
     buffers = {id(b): b for b in step.last.schedule.buffers.values() if b.is_own}
     lines = range(len(step.last.schedule.graph.boxes))
-    alive = [sum(aligned(b.size) for b in buffers.values() if b.first <= line <= b.last) for line in lines]
+    alive = [sum(align_size(b.size) for b in buffers.values() if b.first <= line <= b.last) for line in lines]
     assert step.bytes <= 1.1 * max(alive)
     for one in buffers.values():
         for other in buffers.values():
@@ -261,7 +261,7 @@ def test_the_thresholds_of_columns_are_what_the_tests_cover():
 def test_a_pass_changes_nothing_where_its_classes_are_missing():
     skipped = set()
     for number in range(60):
-        case = draw_case([seed_of_commit(), number])
+        case = draw_case([seed_of_tree(), number])
         try:
             built = Built(case, np.random.default_rng(number))
         except Exception:  # what cannot be built is no graph

@@ -112,7 +112,7 @@ def test_inputs_by_position_by_box_and_by_name():
 def test_arrays_of_the_dtype_go_the_short_way(monkeypatch, dtype):
     from flowgraph.plan.variants import Inputs
 
-    monkeypatch.setattr(Inputs, "read", None)
+    monkeypatch.setattr(Inputs, "read_call", None)
     x, k = fg.Input("x", shape=("N",), dtype=dtype), fg.Input("k", shape=("N",), dtype=int)
     plan = fg.compile(fg.sum(x * k) * fg.Input("rate", shape=(), dtype=dtype))
     assert plan(x=np.ones(3, x.dtype), k=np.arange(3), rate=0.5) == 1.5

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf
 from flowgraph.plan.numpy.rules import keep_where
+from flowgraph.plan.numpy.selection import MANY as MOST
+from flowgraph.plan.numpy.short_rows import MANY, SHORT
 from flowgraph.plan.passes.scalars import may_add, may_multiply
 from tests.plan.agreement import assert_agree
 from tests.plan.test_plan import batch, network
@@ -411,6 +413,89 @@ def test_the_slope_of_a_rectifier_with_ties(size):
     outputs = fg.gradient(fg.sum(np.maximum(x, 0) * 3.0), [x]) + fg.gradient(fg.sum(fg.relu(x) * 3.0), [x])
     for one, other in zip(fg.compile(outputs)(x=a), fg.Graph(*outputs).fprop(x=a).outputs, strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+# Extremes of short rows, which are found in columns.
+
+
+@given(st.data())
+def test_extremes_of_short_rows_are_those_of_numpy(data):
+    """Also of what does not lie in rows, with NaN and infinities, below and above the sizes where columns are made."""
+    stack = tuple(data.draw(st.lists(st.sampled_from([1, 3, 8, 40]), min_size=1, max_size=2), label="stack"))
+    size = data.draw(st.sampled_from([1, 2, 7, 16, 17, 32, 33]), label="size")
+    dtype = data.draw(st.sampled_from([np.float16, np.float32, np.float64, np.int32]), label="dtype")
+    reduce = data.draw(st.sampled_from([np.max, np.min]), label="reduce")
+    turned, keepdims = data.draw(st.booleans(), label="turned"), data.draw(st.booleans(), label="keepdims")
+    shape = (*stack, size)
+    values = (np.random.default_rng(len(stack)).normal(size=shape) * 10).astype(dtype)
+    if np.dtype(dtype).kind == "f":
+        values.flat[:: data.draw(st.integers(5, 90), label="every")] = data.draw(
+            st.sampled_from([np.nan, np.inf, -np.inf, -0.0])
+        )
+    fed = values.T if turned else values
+    x = fg.Input("x", shape=fed.shape, dtype=dtype)
+    read = (x + x).T if turned else x + x
+    results = [reduce(read, axis=-1, keepdims=keepdims), read]
+    plan = fg.compile(results)
+    found, whole = plan(x=fed)
+    np.testing.assert_array_equal(found, reduce(values + values, axis=-1, keepdims=keepdims))
+    np.testing.assert_array_equal(whole, values + values)
+    floats = np.dtype(dtype).itemsize > 2 and np.dtype(dtype).kind == "f"
+    short = 1 < size <= SHORT // np.dtype(dtype).itemsize and values.size // size >= MANY
+    if len(shape) > 2:  # a matrix is turned as a whole by `transpose_layout`, where it is a product
+        assert ("_of_rows(" in plan.source) == (floats and short)
+
+
+# A choice between arrays, by the bits of their numbers.
+
+
+@given(st.data())
+def test_a_choice_has_the_bits_of_where(data):
+    """Arrays and numbers on either side, NaN and infinities, a mask that is a comparison or is given."""
+    dtype = data.draw(st.sampled_from([np.float32, np.float64, np.float16, np.int64]), label="dtype")
+    shape = data.draw(st.sampled_from([(4096,), (64, 70), (3, 40, 40), (20,), (0, 5)]), label="shape")
+    values = [(np.random.default_rng(i).normal(size=shape) * 8).astype(dtype) for i in range(2)]
+    if np.dtype(dtype).kind == "f":
+        for one in values:
+            one.flat[:: data.draw(st.integers(3, 60))] = data.draw(st.sampled_from([np.nan, -np.inf, -0.0]))
+    a, b = (fg.Input(name, shape=("N", *shape[1:]), dtype=dtype) for name in "ab")
+    mask = data.draw(st.sampled_from([lambda a, b: a > b, lambda a, b: a == b, lambda a, b: b != 0]), label="mask")
+    yes, no = (
+        data.draw(st.sampled_from([lambda a, b: a, lambda a, b: a + a, lambda a, b: b * b, lambda a, b: dtype(3)]))
+        for _ in range(2)
+    )
+    with np.errstate(all="ignore"):
+        chosen = np.where(mask(a, b), yes(a, b), no(a, b))
+        if not isinstance(chosen, fg.Box):
+            return
+        found, again = fg.compile([chosen, chosen + a])(a=values[0], b=values[1])
+        right = np.where(mask(*values), yes(*values), no(*values))
+        np.testing.assert_array_equal(found, right)
+        assert (np.signbit(found) == np.signbit(right)).all()
+        np.testing.assert_array_equal(again, right + values[0])
+
+
+def test_long_arrays_are_chosen_by_bits():
+    a, b = fg.Input("a", shape=(MOST,)), fg.Input("b", shape=(MOST,))
+    for chosen, by_bits in [(np.where(a > b, a, b), True), (np.where(a == b, a, b), False), (fg.LeakyReLU(a), True)]:
+        plan = fg.compile(chosen)
+        plan.prepare(**{box.name: np.ones(MOST) for box in plan.inputs})
+        assert ("select(" in plan.source) == by_bits
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64, np.int64, np.complex128])
+def test_limits_on_one_side_and_whole_numbers_are_those_of_numpy(dtype):
+    a = fg.Input("a", shape=("N",), dtype=dtype)
+    values = np.resize([-2.5, -0.5, -0.0, 0.5, 1.5, np.nan, np.inf, -np.inf], 5000)
+    values = (np.clip(np.nan_to_num(values), -9, 9) if dtype is np.int64 else values).astype(dtype)
+    built = [np.round, lambda a: np.round(a, 1)]
+    if dtype is not np.complex128:
+        built += [lambda a: np.clip(a, None, 1), lambda a: np.clip(a, -1, None), lambda a: np.clip(a, -1, 1)]
+    for build in built:
+        with np.errstate(invalid="ignore"):
+            found, right = fg.compile(build(a))(a=values), build(values)
+        np.testing.assert_array_equal(found, right)
+        assert found.dtype == right.dtype
 
 
 # What leaves a number as it is, and what undoes itself, at the edges of every kind of number.

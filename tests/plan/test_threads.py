@@ -14,7 +14,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.plan import store
-from flowgraph.plan.equal import known
+from flowgraph.plan.programs import PROGRAMS
 from tests.registry import unregistered
 
 WAIT = 30.0  # seconds after which a thread is taken to hang
@@ -275,7 +275,7 @@ def test_the_source_of_a_plan_leaves_linecache_with_the_plan():
     x, w = fg.Input("x", shape=("N",)), fg.Parameter([1.0, 2.0], name="w")
 
     def entries():
-        known.forget()  # of equal graphs, which keep the program of a plan that is gone
+        PROGRAMS.forget()  # of equal graphs, which keep the program of a plan that is gone
         gc.collect()
         return {path for path in linecache.cache if path.startswith("<plan")}
 

@@ -319,7 +319,7 @@ def test_buffers_that_live_at_once_have_bytes_of_their_own(lives):
 @given(st.lists(st.integers(0, 300), max_size=30))
 def test_buffers_that_live_one_after_another_have_the_bytes_of_the_largest(sizes):
     buffers = [Buffer(size, line, line) for line, size in enumerate(sizes)]
-    assert lay_out(buffers) == store.aligned(max(sizes, default=0))
+    assert lay_out(buffers) == store.align_size(max(sizes, default=0))
     assert not any(buffer.offset for buffer in buffers)
 
 

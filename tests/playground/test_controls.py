@@ -32,6 +32,7 @@ const meet = (address, script) => {
   open(address);
   state.program = false;
   state.view = "values";
+  present(false);
   for (let i = 0; i < 2 && learner.train.count; i++) learner.update();
   script();
   shown();

@@ -10,7 +10,7 @@ from flowgraph.data import Examples, digits
 from flowgraph.playground import page as page_module
 from flowgraph.playground import playground
 from tests.browser import answered, in_a_browser
-from tests.commit import seed_of_commit
+from tests.seed import seed_of_tree
 
 DATA = ("spirals", "moons", "circles", "xor", "blobs", "slope", "hills", "ripples", "digits")
 FEATURES = ("x1", "x2", "x1x1", "x2x2", "x1x2", "sin1", "sin2")
@@ -28,7 +28,7 @@ def page(tmp_path_factory):
 
 def drawn(number):
     """The address of some settings."""
-    rng = np.random.default_rng([seed_of_commit(), number])
+    rng = np.random.default_rng([seed_of_tree(), number])
     some = sorted(rng.choice(7, rng.integers(1, 8), replace=False).tolist())
     chosen = {
         "data": DATA[number % len(DATA)],

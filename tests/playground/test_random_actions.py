@@ -4,7 +4,7 @@ import pytest
 
 from flowgraph.playground import playground
 from tests.browser import answered, in_a_browser
-from tests.commit import seed_of_commit
+from tests.seed import seed_of_tree
 
 ACTIONS = 2000
 """In the pages of all parts together."""
@@ -82,7 +82,7 @@ SCRIPT = """
 @pytest.mark.parametrize("part", range(PARTS))
 def test_random_actions_end_in_no_error_and_show_numbers(part, tmp_path):
     page = playground(tmp_path / "a.html")
-    script = SCRIPT.replace("SEED", str(seed_of_commit() % 2**30 + part)).replace("COUNT", str(ACTIONS // PARTS))
+    script = SCRIPT.replace("SEED", str(seed_of_tree() % 2**30 + part)).replace("COUNT", str(ACTIONS // PARTS))
     done = answered(page.read_text("utf-8"), script, (1400, 900))
     assert done["wrong"] == [], done["last"]
     assert done["count"] == ACTIONS // PARTS

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 import flowgraph as fg
+from flowgraph.rendering.views import VIEWS
 
 WIDTH = 4
 
@@ -90,3 +91,19 @@ def random_graph(seed: int, boxes: int) -> fg.Graph:
 def batch() -> dict[str, Any]:
     """An example for any of them."""
     return {"x": np.linspace(-1.0, 1.0, 3 * WIDTH).reshape(3, WIDTH)}
+
+
+def settings_by_seed(graph: fg.Graph, seed: int) -> dict[str, Any]:
+    """How such a graph is drawn: each number another direction, view, closing and way to break lines."""
+    how: dict[str, Any] = {
+        "direction": ("right", "down")[seed % 2],
+        "collapse": (False, False, True, "auto")[seed // 2 % 4],
+        "wrap": (None, None, 0, 4)[seed // 8 % 4],
+        "detail": ("auto", "boxes", "rows")[seed % 3],
+        "stubs": seed % 5 > 0 or len(graph) > 150,
+    }
+    view = [*VIEWS][seed % len(VIEWS)] if len(graph.outputs) == 1 and graph.parameters else "forward"
+    if view != "forward":
+        run = graph.fprop(batch())
+        how |= {"view": view, "run": run, "grads": run.bprop(grad=np.ones_like(run.outputs[0]), keep="all")}
+    return how

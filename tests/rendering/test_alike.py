@@ -20,7 +20,7 @@ _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 class InFull:
     """Instead of `Alike`: writes each part as it is."""
 
-    def shortened(self, part: str) -> str:
+    def shorten_part(self, part: str) -> str:
         return part
 
 

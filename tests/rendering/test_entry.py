@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.cli import main
-from flowgraph.errors import RenderWarning, UsageError
+from flowgraph.errors import UsageError
 from flowgraph.rendering.entry import graph_to_draw
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.foreign import _makers, graph_maker_for
@@ -275,14 +275,6 @@ def test_a_picture_fits_the_column_and_its_letters_are_as_large_as_journals_ask(
     assert min(map(float, re.findall(r'font-size="([\d.]+)"', svg))) >= SMALLEST - 1
 
 
-def test_a_picture_that_fits_no_column_says_so(tmp_path: Path) -> None:
-    with pytest.warns(RenderWarning, match=r"at letters of 7 pt the picture is [\d.]+ inches wide, not 1"):
-        lecture().render(tmp_path / "net.svg", inches=1)
-    for path, inches in (("net.png", 3.3), ("net.svg", 0.0)):
-        with pytest.raises(UsageError, match=r"inches=.* needs a positive width of an \.svg, \.pdf, \.eps or \.tex"):
-            lecture().render(tmp_path / path, inches=inches)
-
-
 @settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10_000), st.integers(0, 3))
 def test_no_scope_is_deeper_than_is_asked_for(seed: int, depth: int) -> None:
@@ -333,7 +325,7 @@ def test_a_picture_says_in_words_what_leads_to_what() -> None:
 WRONG = ("3", -3, 0, None, float("nan"), (), 1.5, True, object(), b"x", ["a"], [3], [["a"]], {"a": 1}, np.ones(2))
 SETTINGS = (
     "view", "run", "grads", "direction", "detail", "collapse", "wrap", "stubs", "theme", "engine", "timeout", "titles",
-    "depth", "inches",
+    "depth", "inches", "page", "slide",
 )  # fmt: skip
 
 

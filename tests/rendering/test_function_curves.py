@@ -27,7 +27,10 @@ def drawn(cls):
     """The lines of the picture of a box, each a list of strokes, in the numbers of its axes."""
     x, curves = curves_of(cls)
     root = ElementTree.fromstring(curves_svg(cls.__name__, x, curves))
-    texts = [(float(t.get("x")), float(t.get("y")), t.text, t.get("text-anchor")) for t in root.iter(f"{SVG}text")]
+    texts = [
+        (float(t.get("x")), float(t.get("y")), t.text.replace("−", "-"), t.get("text-anchor"))
+        for t in root.iter(f"{SVG}text")
+    ]
     across = [(at, float(said)) for at, _, said, anchor in texts if anchor == "middle" and _is_number(said)]
     up = [(at - 4, float(said)) for _, at, said, anchor in texts if anchor == "end"]
     lines = []

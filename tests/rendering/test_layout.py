@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.rendering.files import picture_of
-from flowgraph.rendering.layering import lines_of
+from flowgraph.rendering.layering import Folding, lines_of
 from flowgraph.rendering.layout import place
 from tests.rendering.graphs import deep, lecture
 
@@ -76,7 +76,7 @@ def test_lines_hold_all_columns_in_order_and_none_is_far_longer_than_its_share(
 ) -> None:
     ends = np.cumsum(widths)
     edges = [(float(end - width), float(end)) for width, end in zip(widths, ends, strict=True)]
-    starts, line_of = lines_of(edges, height, None, passing)
+    starts, line_of = lines_of(edges, height, Folding(), passing)
     assert line_of == sorted(line_of)
     assert set(line_of) == set(range(len(starts)))
     total = edges[-1][1]
@@ -90,9 +90,9 @@ def test_a_line_begins_where_fewest_links_pass() -> None:
     edges = [(100.0 * column, 100.0 * column + 80) for column in range(40)]
     for quiet in (18, 20, 22):
         passing = [9 if column != quiet else 1 for column in range(40)]
-        _, line_of = lines_of(edges, 700.0, None, passing)
+        _, line_of = lines_of(edges, 700.0, Folding(), passing)
         assert line_of.index(1) == quiet
-    assert lines_of(edges[:20], 300.0, None, [1] * 20) == ([0.0], [0] * 20)
+    assert lines_of(edges[:20], 300.0, Folding(), [1] * 20) == ([0.0], [0] * 20)
 
 
 def test_a_plan_of_a_training_step_fits_a_page() -> None:

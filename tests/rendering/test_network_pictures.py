@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 
 import flowgraph as fg
+from flowgraph.rendering.compose import compose
 from flowgraph.rendering.entry import graph_to_draw
 from flowgraph.rendering.files import picture_of
-from flowgraph.rendering.picture import Picture
+from flowgraph.rendering.layout import place
+from flowgraph.rendering.picture import Picture, Span
 from flowgraph.rendering.subject import Subject
 from flowgraph.rendering.viewer import openable
 from tests.rendering.test_repetition import times, words
@@ -19,6 +22,8 @@ from tools.picture_claims import of_layout, untrue
 
 torch = pytest.importorskip("torch")
 from torch import nn  # noqa: E402
+
+from benchmarks.peers.torch_networks import NETWORKS, Mixture  # noqa: E402
 
 
 class Cell(nn.Module):
@@ -109,7 +114,7 @@ def test_a_module_that_is_called_often_is_one_tile_with_the_number_of_its_calls(
     (tile,) = [tile for tile in picture.tiles if tile.id.endswith("@")]
     assert words(tile)[0] == "cell · Cell"
     assert tile.carried == "2×4"
-    assert "20 parameters" in words(tile)
+    assert "20 parameters, shared" in words(tile)
 
 
 def test_each_call_of_a_module_is_a_scope_of_its_own() -> None:
@@ -204,3 +209,52 @@ def test_a_recurrent_layer_alone_is_one_tile_as_inside_a_network(kind: Any, sett
 def test_a_module_alone_is_drawn_open_where_it_is_short_or_wanted_so() -> None:
     assert len(drawn(nn.RNN(3, 4), (4, 2, 3), collapse=False).tiles) > 10
     assert len(drawn(nn.Linear(3, 4), (2, 3)).tiles) > 2
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_picture_counts_the_parameters_of_its_network_and_those_that_it_does_not_read(name: str) -> None:
+    net, examples = NETWORKS[name]()
+    graph = graph_to_draw(net, list(examples))
+    picture = picture_of(graph, titles=net)
+    held = {box.name for box in graph.parameters}
+    unread = {path: p.numel() for path, p in net.named_parameters() if path.replace(".", "/") not in held}
+    count = sum(p.numel() for p in net.parameters())
+    said = f"{count:,} parameters" + (f", {sum(unread.values()):,} of them not read" if unread else "")
+    assert said in caption(picture).split(" · ")
+    for path in unread:
+        around = ["/".join(path.split(".")[:depth]) for depth in range(1, path.count(".") + 1)]
+        frames = [frame.note for frame in picture.frames if frame.path in around]
+        assert any("of them not read" in note for note in frames)
+
+
+def caption(picture: Picture) -> str:
+    """The first line under a picture."""
+    return " ".join(item.text for item in picture.caption[0].items if isinstance(item, Span))
+
+
+def test_each_use_of_a_shared_module_says_so_and_further_calls_are_counted() -> None:
+    net, examples = NETWORKS["GAN"]()
+    picture = picture_of(graph_to_draw(net, list(examples)), titles=net)
+    assert {frame.title for frame in picture.frames} >= {"D · Sequential", "D · Sequential, 2nd call"}
+    uses = [
+        tile for tile in picture.tiles if tile.frame.partition("@")[0] == "D" and "parameters" in " ".join(words(tile))
+    ]
+    assert len(uses) == 4
+    assert all(words(tile)[-1].endswith("parameters, shared") for tile in uses)
+    own = [tile for tile in picture.tiles if tile.frame == "G"]
+    assert not any("shared" in " ".join(words(tile)) for tile in own)
+
+
+@pytest.mark.parametrize("direction", ["right", "down"])
+def test_modules_that_are_counted_stand_in_their_order(direction: str) -> None:
+    net, examples = Mixture(experts=6), (torch.zeros(4, 16),)
+    for collapse in (False, "auto", [f"experts/{layer}/{k}" for layer in range(2) for k in range(6)]):
+        subject = Subject(graph_to_draw(net, list(examples)))
+        picture = compose(subject, titles=net, direction=direction, collapse=collapse)
+        layout = place(picture)
+        places = layout.frames | {tile.id.removesuffix("@"): layout.tiles[tile.id] for tile in picture.tiles}
+        places = {re.sub(r"(~|:7e:)\d+", "", name): at for name, at in places.items()}
+        for layer in range(2):
+            beside = [places[f"experts/{layer}/{k}"] for k in range(6)]
+            across = [at.y if direction == "right" else at.x for at in beside]
+            assert across == sorted(across)

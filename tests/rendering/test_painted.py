@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import RenderError, UsageError
+from flowgraph.peers import install_command
 from flowgraph.rendering import files
-from flowgraph.rendering.animation import _Player, _told, playing_svg
+from flowgraph.rendering.animation import _compose_steps, _Player, playing_svg
 from flowgraph.rendering.dot_text import _plain, mermaid_text
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.measure import text_width
@@ -88,7 +89,7 @@ def test_what_needs_matplotlib_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path
     monkeypatch.setattr(files, "find_spec", lambda name: None)
     graph = lecture()
     run = graph.fprop(feeds())
-    with pytest.raises(RenderError, match=r"plot: needs matplotlib; run: pip install 'flowgraph-autodiff\[pdf\]'"):
+    with pytest.raises(RenderError, match=re.escape(f"plot: needs matplotlib; run: {install_command('pdf')}")):
         graph.plot()
     for suffix in ("gif", "pdf", "mp4"):
         with pytest.raises(RenderError, match="animate: needs matplotlib"):
@@ -106,7 +107,7 @@ def small() -> tuple[fg.Graph, Any, Any]:
 
 def test_a_still_shows_what_the_playing_picture_shows_at_that_step() -> None:
     """The style of the playing picture is read as a browser reads it: of key frames the last one before a time."""
-    picture, told = _told(*small())
+    picture, told = _compose_steps(*small())
     svg = playing_svg(picture, told, "light")
     frames = {
         name: [
@@ -130,7 +131,7 @@ def test_a_film_has_a_frame_and_a_document_a_page_for_each_step(tmp_path: Path) 
     from PIL import Image
 
     graph, run, grads = small()
-    count = len(_told(graph, run, grads)[1])
+    count = len(_compose_steps(graph, run, grads)[1])
     with Image.open(graph.animate(tmp_path / "net.gif", run, grads)) as film:
         assert film.n_frames == count
         assert film.info["loop"] == 0
@@ -151,7 +152,7 @@ def test_ffmpeg_gets_every_frame_and_its_failure_is_said(tmp_path: Path, monkeyp
     program(
         tmp_path, "sent = sys.stdin.buffer.read(); open(sys.argv[-1], 'wb').write(str(len(sent)).encode())", monkeypatch
     )
-    frames = len(_told(graph, run, grads)[1]) + 2
+    frames = len(_compose_steps(graph, run, grads)[1]) + 2
     sent = int(graph.animate(tmp_path / "net.mp4", run, grads).read_bytes())
     assert sent % (4 * frames) == 0
     assert sent > 4 * frames * 10_000

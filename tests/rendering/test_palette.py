@@ -15,6 +15,7 @@ from flowgraph.rendering.dot_text import dot_text
 from flowgraph.rendering.files import picture_of, svg_of
 from flowgraph.rendering.labels import memory_of
 from flowgraph.rendering.palette import HEAT, KINDS, THEMES, heat_role, ink_on
+from flowgraph.rendering.views import VIEWS
 from tests.rendering.graphs import deep, feeds, lecture
 from tests.rendering.test_memory import training_step
 from tests.rendering.test_openable import nested
@@ -75,7 +76,7 @@ def drawn(view: str, theme: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("view", ["forward", "values", "backward", "both", "gradients"])
+@pytest.mark.parametrize("view", VIEWS)
 def test_every_text_of_a_picture_can_be_read_on_what_it_stands_on(view: str, theme: str) -> None:
     """By the ratio that WCAG 2.2 asks of small letters."""
     for svg in drawn(view, theme):
@@ -89,7 +90,7 @@ def test_the_size_of_any_gradient_can_be_read_on_its_colour(theme: str) -> None:
         assert contrast(THEMES[theme][ink_on(fill)], THEMES[theme][fill]) >= 4.5, fill
 
 
-@pytest.mark.parametrize("view", ["forward", "values", "backward", "both", "gradients"])
+@pytest.mark.parametrize("view", VIEWS)
 def test_a_picture_is_described_and_each_tile_is_reached_by_keys_and_said(view: str) -> None:
     """An image has no parts for a screen reader, so the whole is a document and its tiles are images."""
     for svg in drawn(view, "light"):

@@ -19,7 +19,8 @@ from flowgraph.rendering.layout import place
 from flowgraph.rendering.modules import modules, repetition, steps_of
 from flowgraph.rendering.palette import HEAT
 from flowgraph.rendering.picture import Picture, Span, Strip, Tile
-from flowgraph.rendering.subject import Subject, describe
+from flowgraph.rendering.statistics import describe
+from flowgraph.rendering.subject import Subject
 from tests.rendering.graphs import deep
 from tests.rendering.random_graphs import random_graph
 from tools.picture_claims import of_layout, untrue
@@ -319,7 +320,7 @@ def test_layers_with_weights_of_their_own_fold_too() -> None:
 
 def test_titles_say_what_scopes_are_and_close_those_that_hold_no_others() -> None:
     picture = picture_of(deep(3), titles={f"layer{k}": f"layer{k} · Dense" for k in (1, 2, 3)})
-    assert [words(tile)[0] for tile in picture.tiles if tile.stacked] == ["layer1–3"]
+    assert [words(tile)[0] for tile in picture.tiles if tile.stacked] == ["layer1–3 · Dense"]
     picture = picture_of(deep(3), titles={"layer2": "the second"})
     assert "the second" in [words(tile)[0] for tile in picture.tiles]
 
@@ -332,8 +333,8 @@ BAD = {
     "NaN": (np.nan, "∇ NaN in 1 of 40", "not a number"),
     "infinite": (np.inf, "∇ Inf in 1 of 40", "not a number"),
     "zero": (0.0, "∇ exactly 0 in 1 of 40", f"heat {-HEAT}"),
-    "vanishing": (1e-30, "∇ rms 1.0e-30 … 1", f"heat {-HEAT}"),
-    "exploding": (1e30, "∇ rms 1 … 1.0e30", f"heat {HEAT}"),
+    "vanishing": (1e-30, "∇ rms 1e−30 … 1", f"heat {-HEAT}"),
+    "exploding": (1e30, "∇ rms 1 … 1e30", f"heat {HEAT}"),
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,10 +13,15 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.rendering.animation import page
+from flowgraph.rendering.files import picture_of
 from flowgraph.rendering.palette import LEVELS
-from flowgraph.rendering.subject import BINS, describe, size_text, summary
-from flowgraph.rendering.wording import amount_text, exact_text, identifier, number_text, shape_text, shortened
+from flowgraph.rendering.picture import Span, Strip
+from flowgraph.rendering.statistics import BINS, describe, rounded_zeros, size_text, summary
+from flowgraph.rendering.subject import Subject
+from flowgraph.rendering.wording import amount_text, exact_text, identifier, number_text, shape_text, shorten_text
 from flowgraph.shapes.size import Size
+from tests.rendering.random_graphs import batch, random_graph
+from tests.seed import seed_of_tree
 
 
 def test_against_numpy() -> None:
@@ -28,13 +34,14 @@ def test_against_numpy() -> None:
     assert found.rms == pytest.approx(np.sqrt(np.mean(a**2)))
 
 
-def test_a_histogram_has_zero_in_its_middle() -> None:
-    zeros = describe(np.zeros(5))
-    assert zeros is not None
-    assert zeros.histogram == tuple(LEVELS if i == BINS // 2 else 0 for i in range(BINS))
-    ends = describe(np.array([-1.0, 1.0]))
-    assert ends is not None
-    assert (ends.histogram[0], ends.histogram[-1], sum(ends.histogram)) == (LEVELS, LEVELS, 2 * LEVELS)
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=40))
+def test_a_histogram_spans_from_the_smallest_to_the_largest_element(numbers: list[float]) -> None:
+    found = describe(np.array(numbers))
+    assert found is not None
+    counts, _ = np.histogram(numbers, BINS) if min(numbers) < max(numbers) else ([], [])
+    assert (found.low, found.high) == (min(numbers), max(numbers))
+    assert [level > 0 for level in found.histogram] == [count > 0 for count in counts]
+    assert max(found.histogram, default=LEVELS) == LEVELS
 
 
 def test_nothing_overflows() -> None:
@@ -116,12 +123,15 @@ def test_complex_numbers_are_said_by_their_absolute_values_and_one_alone_as_it_i
         (0.0, "0"),
         (2.5684, "2.57"),
         (0.03482, "0.0348"),
-        (-0.00301, "−3.0e-3"),
+        (-0.00301, "−0.00301"),
         (0.139, "0.139"),
         (1.0, "1"),
         (1234.5, "1234"),
-        (123456.0, "1.2e5"),
-        (1e-300, "1.0e-300"),
+        (-123456.0, "−1.23e5"),
+        (99999.4, "99999"),
+        (5.2e-18, "5.2e−18"),
+        (0.000999, "0.000999"),
+        (1e-300, "1e−300"),
         (math.nan, "NaN"),
         (math.inf, "Inf"),
         (-math.inf, "−Inf"),
@@ -137,7 +147,7 @@ def test_numbers_have_three_digits(number: object, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0.001, "0.001"), (1e-5, "1e-5"), (1e20, "1e20"), (2, "2"), (np.float64(-0.5), "−0.5"), (True, "True")],
+    [(0.001, "0.001"), (1e-5, "1e−5"), (1e20, "1e20"), (2, "2"), (np.float64(-0.5), "−0.5"), (True, "True")],
 )
 def test_written_numbers_stay_as_written(number: object, text: str) -> None:
     assert exact_text(number) == text
@@ -167,7 +177,7 @@ def test_amounts() -> None:
 
 
 def test_names() -> None:
-    assert shortened("a" * 40) == "a" * 19 + "…" + "a" * 8
+    assert shorten_text("a" * 40) == "a" * 19 + "…" + "a" * 8
     assert identifier("layer1/W_2") == "layer1/W_2"
 
 
@@ -175,3 +185,53 @@ def test_names() -> None:
 def test_identifiers_tell_names_apart(one: str, other: str) -> None:
     assert (identifier(one) == identifier(other)) == (one == other)
     assert all(c.isascii() and (c.isalnum() or c in "_-./:") for c in identifier(one))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_ends_of_a_strip_are_the_extremes_of_the_run(seed: int) -> None:
+    graph = random_graph(seed_of_tree() + seed, 8 + 6 * seed)
+    run = graph.fprop(batch())
+    grads = run.bprop(grad=[np.ones_like(output) for output in run.outputs], keep="all") if graph.parameters else None
+    tiles = {tile.id: tile for tile in picture_of(graph, view="values", run=run, grads=grads, collapse=False).tiles}
+    for box in graph.boxes:
+        tile = tiles.get(identifier(graph.names[box]))
+        for row in () if tile is None else tile.rows:
+            if len(row.items) == 3 and isinstance(strip := row.items[1], Strip):
+                assert grads is not None or strip.cells[0].startswith("value")
+                array = run[box] if strip.cells[0].startswith("value") else (grads or {})[box]
+                low, _, high = row.items
+                assert isinstance(low, Span)
+                assert isinstance(high, Span)
+                assert (low.text, high.text) == (number_text(np.min(array)), number_text(np.max(array)))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(seed=st.integers(0, 10_000), scale=st.floats(0.1, 30.0))
+def test_a_gradient_whose_terms_cancel_is_0_but_for_rounding(dtype: type[Any], seed: int, scale: float) -> None:
+    """A shift before a normalisation, or of all scores of a softmax, changes no loss."""
+    rng = np.random.default_rng(seed)
+    x, y = (rng.normal(size=(9, size)).astype(dtype) for size in (6, 3))
+    V, U = (fg.Parameter((scale * rng.normal(size=shape)).astype(dtype)) for shape in ((6, 5), (5, 3)))
+    before, shift = (fg.Parameter(np.zeros(shape, dtype)) for shape in ((5,), ()))
+    a: Any = x @ V + before
+    spread = a - fg.mean(a, axis=0, keepdims=True)
+    normal = spread / np.sqrt(fg.mean(spread * spread, axis=0, keepdims=True) + dtype(1e-5))
+    losses = fg.SoftmaxCrossEntropy(np.tanh(normal) @ U + shift, fg.softmax(fg.Constant(y)))
+    graph = fg.Graph(fg.mean(losses))
+    grads = graph.fprop().bprop(keep="all")
+    rounded = rounded_zeros(grads)
+    for box in (before, shift):
+        assert box in rounded or not np.any(grads[box])
+    assert V not in rounded
+    subject = Subject(graph, "values", grads=grads)
+    assert all("0 but for rounding" in summary(subject.gradient(box)) for box in rounded)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@given(seed=st.integers(0, 10_000), scale=st.floats(0.01, 1.0), layers=st.integers(1, 30))
+def test_a_gradient_that_vanishes_is_drawn_as_it_is(dtype: type[Any], seed: int, scale: float, layers: int) -> None:
+    rng = np.random.default_rng(seed)
+    h: Any = fg.Constant(rng.normal(size=(9, 6)).astype(dtype))
+    for _ in range(layers):
+        h = fg.sigmoid(h @ fg.Parameter((scale * rng.normal(size=(6, 6))).astype(dtype)))
+    assert not rounded_zeros(fg.Graph(fg.mean(h * h)).fprop().bprop(keep="all"))

@@ -28,8 +28,8 @@ PACKAGE = Path(fg.__file__).parent
 
 ELSEWHERE = {
     "saving/replacing.py",  # where it is done
-    "plan/kept.py",  # whole too: written under another name, then renamed, for nobody but the user to read
-    "plan/numba/compiling.py",  # the same
+    "saving/pipes.py",  # a pipe, in which nothing is replaced
+    "plan/numba/disk.py",  # whole too: written under another name, then renamed, for nobody but the user to read
     "mutation/processes.py",  # into a folder of its own, for processes that it starts later
     "mutation/forking.py",  # a journal in that folder, to which each process adds a line
     "checking/point.py",  # the same

@@ -24,6 +24,10 @@ class Server(NamedTuple):
         """The URL of a database of it."""
         return f"postgresql://searcher:{password}@127.0.0.1:{self.port}/{database}"
 
+    def add(self, database):
+        """Make a further database."""
+        _run(unprivileged(), "createdb", "-h", "127.0.0.1", "-p", str(self.port), "-U", "searcher", database)
+
 
 def programs():
     """The folder of PostgreSQL's programs, None where it is not installed."""
@@ -73,8 +77,9 @@ def started(folder):
     port = _free_port()
     options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
     _run(user, "pg_ctl", "-D", home / "data", "-w", "-l", home / "log", "-o", options, "start")
-    _run(user, "createdb", "-h", "127.0.0.1", "-p", str(port), "-U", "searcher", "trials")
-    return Server(port), lambda: _run(user, "pg_ctl", "-D", home / "data", "-m", "immediate", "stop")
+    server = Server(port)
+    server.add("trials")
+    return server, lambda: _run(user, "pg_ctl", "-D", home / "data", "-m", "immediate", "stop")
 
 
 def _run(user, program, *arguments):

@@ -1,6 +1,7 @@
 """Searches in a database on a server: exactly the trials asked for, no password anywhere, one clear error."""
 
 import gc
+import re
 import subprocess
 import sys
 import tempfile
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from flowgraph.cli import main
+from flowgraph.peers import install_command
 from flowgraph.search import Uniform, search
 from flowgraph.search.database import StorageError, check_storage, url_of
 from tests.search import postgresql
@@ -139,7 +141,7 @@ def test_a_wrong_password_or_database_is_said_without_it(server):
 @pytest.mark.parametrize(("url", "driver"), [("postgresql://a@h/x", "psycopg"), ("mysql://a@h/x", "pymysql")])
 def test_a_driver_that_is_missing_is_named_with_how_to_install_it(url, driver, monkeypatch):
     monkeypatch.setitem(sys.modules, driver, None)
-    hint = r".*'flowgraph-autodiff\[postgresql\]'" if driver == "psycopg" else "its package is pymysql on PyPI"
+    hint = f".*{re.escape(install_command('postgresql'))}" if driver == "psycopg" else "its package is pymysql on PyPI"
     with pytest.raises(StorageError, match=rf"needs the driver '{driver}', which is not installed; {hint}"):
         check_storage(url)
 

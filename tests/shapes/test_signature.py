@@ -84,7 +84,7 @@ def test_shapes_of_drawn_signatures_fit_and_others_do_not(drawn, loop, data):
     shapes = signature.shapes(sizes, tuple(loop))
     assert shapes == [(*loop, *(size[axis] for axis in core)) for core in cores]
     assert signature.result(shapes, names) == ((*loop, *(size[axis] for axis in out)),)
-    assert signature.sampled(signature.shapes(sizes), 4) == [
+    assert signature.small_shapes(signature.shapes(sizes), 4) == [
         tuple(int(axis) if axis.isdigit() else 4 for axis in core) for core in cores
     ]
     shared = [axis for axis in size if sum(axis in core for core in cores) + axis.isdigit() > 1]

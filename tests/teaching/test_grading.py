@@ -1,5 +1,7 @@
 """Right answers pass, typical wrong ones are told what they are, and solutions agree with PyTorch."""
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -40,6 +42,8 @@ WRONG = {
     "softmax cross-entropy, axis": ("softmax cross-entropy", lambda g, l, a, y: (g * a, None), "is an axis missing"),
     "L2, sum": ("L2", lambda g, o, W: (g * 2 * W.sum(),), "a sum is too many"),
     "L2, transposed": ("L2", lambda g, o, W: (2 * g * W.T,), TRANSPOSE),
+    "tanh, no return": ("tanh", lambda g, h, a: None, "return is missing"),
+    "tanh, nearly": ("tanh", lambda g, h, a: (g * (1 - h * h) * (1 + 3e-6),), "bprop says "),
     "L2, unknown": ("L2", lambda g, o, W: (g * 3 * np.tanh(W),), "finite differences say"),
 }  # fmt: skip
 
@@ -74,6 +78,29 @@ def test_a_wrong_answer_is_told_what_it_is(case):
     found = teaching.grade(bprop, exercise=name)
     assert not found
     assert words in str(found)
+
+
+@pytest.mark.parametrize("factor", [1 + 10.0**-k for k in range(1, 8)])
+def test_the_two_numbers_that_are_printed_differ(factor):
+    found = str(teaching.grade(lambda g, h, a: (factor * g * (1 - h * h),), exercise="tanh"))
+    numbers = re.search(r"bprop says (\S+), finite differences say (\S+)", found)
+    assert numbers is not None, found
+    assert numbers[1] != numbers[2]
+
+
+@pytest.mark.parametrize("factor", [1 + 10.0**-k for k in range(1, 5)])
+def test_the_two_values_that_are_printed_differ(factor):
+    class NearlyTanh(fg.Elementwise):
+        def fprop(self, a):
+            return factor * np.tanh(a)
+
+        def bprop(self, grad, h, a):
+            return (factor * grad * (1 - np.tanh(a) ** 2),)
+
+    found = str(teaching.grade(NearlyTanh, exercise="tanh"))
+    numbers = re.search(r"fprop gives (\S+) at element .*; (\S+) is right", found)
+    assert numbers is not None, found
+    assert numbers[1] != numbers[2]
 
 
 @pytest.mark.parametrize(

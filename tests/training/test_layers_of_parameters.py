@@ -253,8 +253,32 @@ def test_what_holds_of_every_layer(name):
     copied = copy.deepcopy(layer)
     assert not set(copied.parameters) & set(layer.parameters)
     assert repr(layer).startswith(f"<{name} part/")
-    with pytest.raises(UsageError, match=f"{name}: found ndarray, needs a box"):
-        layer(np.ones(shape))
+    values = np.ones([3 if isinstance(size, str) else size for size in shape], dtype)
+    assert (fg.Graph(layer(values)).fprop().outputs[0] == fg.Graph(layer(x)).fprop(x=values).outputs[0]).all()
+
+
+@pytest.mark.parametrize("name", LAYERS)
+def test_an_array_is_refused_where_a_box_of_its_shape_is(name):
+    """Every axis one longer, of length 1, and left out: what is broadcast is no batch of the layer."""
+    make, shape = LAYERS[name]
+    right, dtype = [3 if isinstance(size, str) else size for size in shape], int if name == "Embedding" else float
+    shapes = [
+        [*right[:axis], *other, *right[axis + 1 :]]
+        for axis in range(len(right))
+        for other in ([right[axis] + 1], [1], [])
+    ]
+    refused = 0
+    for wrong in shapes:
+        said = []
+        for x in (fg.Input("x", shape=tuple(wrong), dtype=dtype), np.ones(wrong, dtype)):
+            try:
+                make()(x)
+                said.append(None)
+            except fg.FlowgraphError as error:
+                said.append(type(error))
+        assert said[0] is said[1], wrong
+        refused += said[0] is not None
+    assert refused or name == "Embedding"
 
 
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])

@@ -5,6 +5,7 @@ import pytest
 
 import flowgraph as fg
 from flowgraph.errors import DtypeError, UsageError
+from flowgraph.functional import grad
 from flowgraph.training import constant, zeros
 
 
@@ -131,9 +132,17 @@ def test_rates_that_make_no_sense(rate, x):
         fg.dropout(x, rate)
 
 
-def test_dropout_needs_a_box_of_floats():
-    with pytest.raises(UsageError, match="dropout: found ndarray, needs a box"):
-        fg.dropout(np.ones(3), 0.5)
+def test_a_called_function_hands_arrays_to_dropout_and_layers():
+    """An argument that is not differentiated by arrives as the array that the caller gave."""
+    network, batch = fg.MLP([3, 4, 2], dropout=0.5, rng=0), np.random.default_rng(0).normal(size=(5, 3))
+
+    def loss(scale, x):
+        return np.sum(scale * network(fg.dropout(x, 0.5), training=True))
+
+    assert grad(loss, seed=1)(2.0, batch) == grad(loss, (0, 1), seed=1)(2.0, batch)[0] != 0.0
+
+
+def test_dropout_needs_floats():
     with pytest.raises(DtypeError, match="of dtype int64, needs floats"):
         fg.dropout(fg.Input("i", shape=(3,), dtype=int), 0.5)
 

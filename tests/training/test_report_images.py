@@ -7,7 +7,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from flowgraph.training.report_page import NEGATIVE, POSITIVE, image, ink, png, signed
+from flowgraph.training.report_page import NEGATIVE, POSITIVE, draw_signed, image, ink, png
 
 
 def read(address):
@@ -33,7 +33,7 @@ def test_ink_is_as_dark_as_its_intensity():
 
 
 def test_colours_tell_signs_apart():
-    found = read(signed(np.array([[-2.0, -1.0, 0.0, 1.0, np.nan, np.inf]])))[0]
+    found = read(draw_signed(np.array([[-2.0, -1.0, 0.0, 1.0, np.nan, np.inf]])))[0]
     assert tuple(found[0]) == (*NEGATIVE, 255)
     assert tuple(found[1]) == (*NEGATIVE, 128)
     assert found[2, 3] == 0
@@ -44,7 +44,7 @@ def test_colours_tell_signs_apart():
 
 @pytest.mark.parametrize("values", [np.zeros((2, 2)), np.full((2, 2), np.nan)])
 def test_images_without_a_largest_number(values):
-    assert read(signed(values)).shape == (2, 2, 4)
+    assert read(draw_signed(values)).shape == (2, 2, 4)
 
 
 def test_what_is_said_of_an_image_is_escaped():

@@ -349,3 +349,25 @@ def test_control_c_twice_ends_at_once():
     with pytest.raises(KeyboardInterrupt):
         network().run(9, [Press()])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("reason", ["a callback", "early stopping", "a loss that is not finite", "none"])
+def test_control_c_is_known_of_whatever_else_ends_the_training(reason):
+    """What trains many networks, as a search does, has to end with it, though this one had come to its end."""
+
+    class Press(fg.Callback):
+        def on_step(self, trainer):
+            if not trainer.batches.more:
+                signal.raise_signal(signal.SIGINT)
+
+        def on_epoch(self, trainer, epoch):
+            if reason == "a callback":
+                trainer.stop("enough")
+
+    settings = {"learning_rate": 1e300} if reason == "a loss that is not finite" else {}
+    trainer = network(**settings, early_stopping=1 if reason == "early stopping" else None)
+    assert not trainer.interrupted
+    with np.errstate(all="ignore"):
+        trainer.run(3, [Press()])
+    assert trainer.interrupted
+    assert (trainer.epoch, trainer.stopped is None) == (1, False)

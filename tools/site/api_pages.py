@@ -11,7 +11,7 @@ from typing import Any
 
 import flowgraph as fg
 from flowgraph.box import Box, Leaf
-from flowgraph.rendering.gallery import curves_of
+from flowgraph.rendering.gallery import curves_of, derivative_of
 
 MODULES = (
     "flowgraph.functional", "flowgraph.data", "flowgraph.training", "flowgraph.experiment", "flowgraph.search",
@@ -138,7 +138,7 @@ def _family_page(family: str, boxes: Iterable[type[Box]]) -> str:
 
 def _declared(cls: type[Box]) -> list[str]:
     """The formulas and the picture of a box; its docstring says what else the class declares."""
-    formulas = {"value": cls.formula, "derivative": cls.derivative}
+    formulas = {"value": cls.formula, "derivative": derivative_of(cls)}
     lines = [f":{word}: :math:`{formula}`" for word, formula in formulas.items() if formula]
     if cls.examples is not None:
         lines += ["", f".. image:: /gallery/{cls.__name__}.svg", f"   :alt: {_drawn_as(cls)}"]

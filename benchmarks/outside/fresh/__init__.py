@@ -17,6 +17,10 @@ committed before it was run on any entry. Set one may be looked at while the che
 The third set was gathered when the second had been scored and its false failures had been looked at: 86 functions of
 seven packages and repositories in neither, all of NumPy, and 20 planted mistakes. It is scored once.
 
+The fourth set holds rules of JAX and of packages on it, Ops of PyTensor by their L_op and atoms of CVXPY: 154 entries,
+16 of them with a planted mistake, and 10 with one of the authors. It was judged in the same way, with JAX 0.12.0.1,
+PyTensor 3.3.8 and CVXPY 1.9.3, which requirements.txt does not pin, and scored on 2026-12-02.
+
 What is judged right although differences disagree somewhere: where the value itself is clipped or saturates (`artanh`
 beyond 1, a softening radius, a probability beyond 1), where the slope has no bound and the gradient is documented to be
 0 (`safe_sqrt` at 0), and eigenvalues where two of them meet. Entries that could be called either way were left out: an

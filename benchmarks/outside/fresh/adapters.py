@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.outside.entry import Case, Package
+from benchmarks.outside.entry import Case, Judgement, Package
 from benchmarks.outside.fresh import sources
 
 
@@ -22,9 +22,18 @@ class Repository(Package):
 
 def found_wrong(package: Package, proof: str, *names: str) -> None:
     """Entries that were judged right when they were gathered, and were found wrong by looking again."""
+    _judge(package, "wrong", proof, names)
+
+
+def proved_right(package: Package, proof: str, *names: str) -> None:
+    """Entries that are right although differences disagree somewhere: what is said there."""
+    _judge(package, "right", proof, names)
+
+
+def _judge(package: Package, judgement: Judgement, proof: str, names: tuple[str, ...]) -> None:
     assert set(names) <= {entry.name for entry in package.entries}, names
     package.entries = [
-        replace(entry, judgement="wrong", proof=proof) if entry.name in names else entry for entry in package.entries
+        replace(entry, judgement=judgement, proof=proof) if entry.name in names else entry for entry in package.entries
     ]
 
 

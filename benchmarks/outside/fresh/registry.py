@@ -2,8 +2,9 @@
 
 All packages of the first two sets were gathered before they were split. The split was drawn within each framework: the
 packages in an order drawn with a fixed seed, each into the set that had fewer entries so far; split.csv holds what came
-of it. The third set is `packages/later.py`, gathered when the second had been scored. The entries that get a planted
-mistake were drawn with the same seed among those of a set that are right; the entry itself stays in the set beside it.
+of it. The third set is `packages/later.py`, gathered when the second had been scored, the fourth `packages/rules.py`.
+The entries that get a planted mistake were drawn with the same seed among those of a set that are right; the entry
+itself stays in the set beside it.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from typing import Literal
 
 from benchmarks.outside.entry import FRAMEWORKS, Package
 
-SetName = Literal["one", "two", "three"]
-SETS: tuple[SetName, ...] = ("one", "two", "three")
+SetName = Literal["one", "two", "three", "four"]
+SETS: tuple[SetName, ...] = ("one", "two", "three", "four")
 SPLIT = Path(__file__).with_name("split.csv")
 
 

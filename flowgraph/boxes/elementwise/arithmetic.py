@@ -22,7 +22,6 @@ class Add(Elementwise):
     numpy = np.add
     symbol = "+"
     formula = "a + b"
-    derivative = "1, 1"
     slopes = "constant"
     remedies = {"fprop": remedies.SUM}
 
@@ -42,7 +41,6 @@ class Subtract(Elementwise):
     numpy = np.subtract
     symbol = "−"
     formula = "a - b"
-    derivative = "1, -1"
     slopes = "constant"
     remedies = {"fprop": remedies.SUM}
 
@@ -64,7 +62,6 @@ class Multiply(Elementwise):
     numpy = np.multiply
     symbol = "×"
     formula = "a b"
-    derivative = "b, a"
     slopes = "finite"
     remedies = {"fprop": remedies.PRODUCT}
 
@@ -90,7 +87,6 @@ class Divide(Elementwise):
     numpy = np.divide
     symbol = "÷"
     formula = r"\frac{a}{b}"
-    derivative = r"\frac{1}{b}, -\frac{h}{b}"
     domain = {"b": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.quotient, "bprop": remedies.quotient}
 
@@ -117,7 +113,6 @@ class Negative(Elementwise):
     numpy = np.negative
     symbol = "−"
     formula = "-a"
-    derivative = "-1"
     slopes = "constant"
 
     def fprop(self, a: Value) -> Value:
@@ -136,7 +131,6 @@ class Positive(Elementwise):
     numpy = np.positive
     symbol = "+"
     formula = "+a"
-    derivative = "1"
     slopes = "constant"
 
     def fprop(self, a: Value) -> Value:
@@ -157,7 +151,6 @@ class Remainder(Elementwise):
     numpy = np.remainder
     symbol = "mod"
     formula = r"a - b \lfloor a / b \rfloor"
-    derivative = r"1, -\lfloor a / b \rfloor"
     remedies = {"fprop": remedies.quotient}
     examples = (
         example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),
@@ -166,6 +159,12 @@ class Remainder(Elementwise):
 
     def fprop(self, a: Value, b: Value) -> Value:
         return a % b
+
+    def parts(self, a: Value, b: Value) -> Value:
+        """The remainder of C, and b added where it has the other sign; a zero has that of b."""
+        rest = np.fmod(a, b)
+        other = np.where((rest != 0) & ((rest < 0) != (b < 0)), rest + b, rest)
+        return np.where(rest == 0, np.copysign(rest, b), other) if self.dtype.kind == "f" else other
 
     def bprop(
         self, grad: Value, h: Value, a: Value, b: Value, *, needs: tuple[bool, ...] = (True, True)
@@ -184,7 +183,6 @@ class Fmod(Elementwise):
     numpy = np.fmod
     symbol = "fmod"
     formula = r"a - b \operatorname{trunc}(a / b)"
-    derivative = r"1, -\operatorname{trunc}(a / b)"
     remedies = {"fprop": remedies.quotient}
     examples = (example(np.array([[5.3, -5.3, 7.1], [0.4, -0.4, 2.9]]), np.array([2.0, 3.0, -2.0])),)
 
@@ -213,6 +211,17 @@ class FloorDivide(Elementwise):
     def fprop(self, a: Value, b: Value) -> Value:
         return a // b
 
+    def parts(self, a: Value, b: Value) -> Value | None:
+        """Of floats the floor: -1 or 0 by an infinite divisor, by zero the quotient itself."""
+        if self.dtype.kind != "f":
+            return None
+        number = self.dtype.type
+        beyond = np.isinf(b) & np.logical_not(np.isinf(a) | np.isnan(a))
+        far = np.where((a != 0) & ((a < 0) != (b < 0)), number(-1), number(0))
+        near = np.where(beyond, number(1), b)
+        whole = np.where(b == 0, a / b, np.rint((a - np.remainder(a, near)) / near))
+        return np.where(beyond, far, np.where(whole == 0, np.copysign(whole, a / b), whole))
+
     def bprop(self, grad: Value, h: Value, a: Value, b: Value) -> tuple[Value, ...]:
         flat = np.zeros_like(grad)
         return flat, flat
@@ -226,7 +235,7 @@ def divmod(a: Value, b: Value) -> tuple[Any, Any]:
 
 def _is_harmless(box: Box) -> bool:
     """Whether a number times or divided by it is a NaN or 0 only if the number is."""
-    return isinstance(box, Constant) and box.holds(_is_finite_and_not_zero)
+    return isinstance(box, Constant) and _is_finite_and_not_zero(box.value)
 
 
 def _is_finite_and_not_zero(value: Array) -> bool:

@@ -125,13 +125,20 @@ class IsFinite(Question):
     symbol = "is finite"
     formula = r"|a| < \infty"
 
+    def parts(self, a: Value) -> Value:
+        """Neither NaN nor an infinity."""
+        return np.logical_not(np.isnan(a) | np.isinf(a))
+
 
 class SignBit(Question):
     """Whether the sign bit is set, as for negative numbers and -0.0; no gradient."""
 
     numpy = np.signbit
     symbol = "signbit"
-    formula = "a < 0"
+
+    def parts(self, a: Value) -> Value:
+        """Below 0, or the zero whose reciprocal is."""
+        return (a < 0) | ((a == 0) & (np.reciprocal(a) < 0)) if a.dtype.kind == "f" else a < 0
 
 
 _MASKS = (
@@ -146,7 +153,6 @@ class BitwiseAnd(Comparison):
 
     numpy = np.bitwise_and
     symbol = "&"
-    formula = r"a \wedge b"
     examples = _MASKS
 
 
@@ -155,7 +161,6 @@ class BitwiseOr(Comparison):
 
     numpy = np.bitwise_or
     symbol = "|"
-    formula = r"a \vee b"
     examples = _MASKS
 
 
@@ -164,7 +169,6 @@ class BitwiseXor(Comparison):
 
     numpy = np.bitwise_xor
     symbol = "^"
-    formula = r"a \oplus b"
     examples = _MASKS
 
 
@@ -173,7 +177,6 @@ class Invert(Question):
 
     numpy = np.invert
     symbol = "~"
-    formula = r"\neg a"
     examples = (example(np.array([True, False])), example(np.array([[12, 0], [-1, 7]])))
 
 

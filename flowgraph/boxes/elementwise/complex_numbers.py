@@ -26,7 +26,6 @@ class Conjugate(Elementwise):
 
     symbol = "conj"
     formula = r"\bar z"
-    derivative = r"\bar g"
     analytic = False
     slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
@@ -46,7 +45,6 @@ class Real(Elementwise):
 
     symbol = "Re"
     formula = r"\operatorname{Re} z"
-    derivative = "g"
     analytic = False
     slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
@@ -66,7 +64,6 @@ class Imag(Elementwise):
 
     symbol = "Im"
     formula = r"\operatorname{Im} z"
-    derivative = "-i g"
     analytic = False
     slopes = "constant"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
@@ -86,7 +83,6 @@ class Angle(Elementwise):
 
     symbol = "∠"
     formula = r"\angle z"
-    derivative = "-i g / z"
     examples = (example(_PLANE), example(np.array(2.0 - 1.0j)))
 
     def fprop(self, z: Value) -> Value:
@@ -167,15 +163,14 @@ class Cast(Elementwise):
 
     numpy = np.astype
     symbol = "cast"
-    formula = "a"
-    derivative = "1"
     slopes = "constant"
     examples = (example((3, 4), to=np.float64), example((3, 4), to=np.int64), example((3, 4), to=np.complex128))
 
     @classmethod
     def from_numpy(cls, x: Value, dtype: DTypeLike | None, *, copy: bool = True) -> Box:
-        """A box never shares memory, whatever `copy` says."""
-        return x if np.dtype(dtype) == x.dtype else cls(x, to=np.dtype(dtype))
+        """A box never shares memory, whatever `copy` says, and has the order of bytes of this machine."""
+        to = read_dtype("astype", dtype)
+        return x if to == x.dtype else cls(x, to=to)
 
     def fprop(self, a: Value) -> Value:
         return a.astype(self.to)

@@ -24,7 +24,6 @@ class Exp(Elementwise):
     numpy = np.exp
     symbol = "exp"
     formula = r"\exp(a)"
-    derivative = "h"
     slopes = "finite"
     remedies = {"fprop": remedies.EXPONENTIAL}
 
@@ -44,12 +43,15 @@ class Exp2(Elementwise):
     numpy = (np.exp2, "scipy.special.exp2")
     symbol = "2^"
     formula = "2^a"
-    derivative = r"h \ln 2"
     slopes = "finite"
     remedies = {"fprop": remedies.EXPONENTIAL}
 
     def fprop(self, a: Value) -> Value:
         return np.exp2(a)
+
+    def parts(self, a: Value) -> Value:
+        """A power of 2."""
+        return np.power(self.dtype.type(2), a)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (h * math.log(2)),)
@@ -64,7 +66,6 @@ class Expm1(Elementwise):
     numpy = (np.expm1, "scipy.special.expm1")
     symbol = "exp − 1"
     formula = r"\exp(a) - 1"
-    derivative = r"\exp(a)"
     slopes = "finite"
     remedies = {"fprop": remedies.EXPONENTIAL}
 
@@ -84,7 +85,6 @@ class Log(Elementwise):
     numpy = np.log
     symbol = "log"
     formula = r"\ln a"
-    derivative = r"\frac{1}{a}"
     domain = {"a": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.logarithm, "bprop": remedies.logarithm}
 
@@ -104,7 +104,6 @@ class Log2(Elementwise):
     numpy = np.log2
     symbol = "log₂"
     formula = r"\log_2 a"
-    derivative = r"\frac{1}{a \ln 2}"
     domain = {"a": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.logarithm, "bprop": remedies.logarithm}
 
@@ -124,7 +123,6 @@ class Log10(Elementwise):
     numpy = np.log10
     symbol = "log₁₀"
     formula = r"\log_{10} a"
-    derivative = r"\frac{1}{a \ln 10}"
     domain = {"a": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.logarithm, "bprop": remedies.logarithm}
 
@@ -144,7 +142,6 @@ class Log1p(Elementwise):
     numpy = (np.log1p, "scipy.special.log1p")
     symbol = "log(1 + a)"
     formula = r"\ln(1 + a)"
-    derivative = r"\frac{1}{1 + a}"
     domain = {"a": Interval(-1, inf, open=True)}
 
     def fprop(self, a: Value) -> Value:
@@ -166,7 +163,6 @@ class LogAddExp(Elementwise):
     numpy: ClassVar[Any] = np.logaddexp
     symbol = "logaddexp"
     formula = r"\ln(\exp(a) + \exp(b))"
-    derivative = r"\exp(a - h), \exp(b - h)"
 
     _power: ClassVar[np.ufunc] = np.exp
 
@@ -194,7 +190,6 @@ class LogAddExp2(LogAddExp):
     numpy = np.logaddexp2
     symbol = "logaddexp2"
     formula = r"\log_2(2^a + 2^b)"
-    derivative = r"2^{a - h}, 2^{b - h}"
 
     _power = np.exp2
 
@@ -224,7 +219,7 @@ class Power(Elementwise):
     symbol = "^"
     numpy = np.power
     formula = "a^b"
-    derivative = r"b\, a^{b - 1}, h \ln a"
+    derivative = r"b \odot a^{b - 1}, h \odot \ln a"
     domain = {"a": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.POWER, "bprop": remedies.POWER}
 
@@ -271,7 +266,6 @@ class ConstantPower(Elementwise):
 
     symbol = "^p"
     formula = "a^p"
-    derivative = r"p\, a^{p - 1}"
     remedies = {"fprop": remedies.POWER, "bprop": remedies.POWER}
     examples = (
         example((3, 4), exponent=2),
@@ -285,7 +279,13 @@ class ConstantPower(Elementwise):
         p = self.exponent
         if p == 0.5 and a.dtype.kind in "fc":
             return np.sqrt(a)  # as NumPy's operator does for arrays, not for its scalars
+        if a.dtype.kind == "b":  # whose power has another dtype in NumPy 2.3 than its square
+            return (np.asarray(a) if isinstance(a, np.bool_) else a) ** p
         return np.square(a) if p == 2 and isinstance(p, int) else a**p
+
+    def parts(self, a: Value) -> Value | None:
+        """A product, where it is a square."""
+        return a * a if self.exponent == 2 and a.dtype.kind in "fc" else None
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         p = self.exponent
@@ -309,12 +309,15 @@ class Square(Elementwise):
     numpy = np.square
     symbol = "²"
     formula = "a^2"
-    derivative = "2 a"
     slopes = "finite"
     remedies = {"fprop": remedies.PRODUCT}
 
     def fprop(self, a: Value) -> Value:
         return np.square(a)
+
+    def parts(self, a: Value) -> Value:
+        """A product, which a sum over it may become an inner product with."""
+        return a * a
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (2 * a),)
@@ -329,7 +332,6 @@ class Reciprocal(Elementwise):
     numpy = np.reciprocal
     symbol = "1/a"
     formula = r"\frac{1}{a}"
-    derivative = "-h^2"
     domain = {"a": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.quotient, "bprop": remedies.quotient}
 
@@ -349,7 +351,6 @@ class Sqrt(Elementwise):
     numpy = np.sqrt
     symbol = "√"
     formula = r"\sqrt{a}"
-    derivative = r"\frac{1}{2 h}"
     domain = {"a": Interval(0, inf, open=True)}
     remedies = {"fprop": remedies.ROOT, "bprop": remedies.ROOT_SLOPE}
 
@@ -369,7 +370,6 @@ class Cbrt(Elementwise):
     numpy = (np.cbrt, "scipy.special.cbrt")
     symbol = "∛"
     formula = r"\sqrt[3]{a}"
-    derivative = r"\frac{1}{3 h^2}"
     kinks = (0.0,)
     remedies = {"bprop": remedies.ROOT_SLOPE}
 

@@ -9,6 +9,7 @@ import numpy as np
 from flowgraph.box import Elementwise, Value
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import Interval, example
+from flowgraph.peers import existing
 
 _WHOLE = tuple(float(i) for i in range(-8, 9))
 _HALVES = tuple(i + 0.5 for i in range(-8, 8))
@@ -59,13 +60,17 @@ class Trunc(Staircase):
     h = a without its fraction        dh/da = 0
     """
 
-    numpy = (np.trunc, np.fix)
+    numpy = (np.trunc, *existing("numpy.fix"))
     symbol = "trunc"
     formula = r"\operatorname{trunc}(a)"
     kinks = _WHOLE
 
     def fprop(self, a: Value) -> Value:
         return np.trunc(a)
+
+    def parts(self, a: Value) -> Value:
+        """The floor of what is positive, the ceiling of the rest."""
+        return np.where(a < 0, np.ceil(a), np.floor(a))
 
 
 class Rint(Staircase):
@@ -105,6 +110,11 @@ class Round(Staircase):
     def fprop(self, a: Value) -> Value:
         return np.round(a, self.decimals)
 
+    def parts(self, a: Value) -> Value:
+        """Scaled, rounded to a whole number, and scaled back."""
+        scale = a.dtype.type(10.0 ** abs(self.decimals))
+        return np.rint(a * scale) / scale if self.decimals >= 0 else np.rint(a / scale) * scale
+
 
 @implements(np.modf)
 def modf(x: Value) -> tuple[Any, Any]:
@@ -123,12 +133,15 @@ class Copysign(Elementwise):
 
     numpy = np.copysign
     symbol = "copysign"
-    formula = r"|a| \operatorname{sign}(b)"
-    derivative = r"\operatorname{sign}(a) \operatorname{sign}(b), 0"
+    derivative = r"\operatorname{sign}(a) \odot \operatorname{copysign}(1, b), 0"
     kinks = (0.0,)
 
     def fprop(self, a: Value, b: Value) -> Value:
         return np.copysign(a, b)
+
+    def parts(self, a: Value, b: Value) -> Value:
+        """The magnitude, negated where the sign bit is set."""
+        return np.where(np.signbit(b), -np.abs(a), np.abs(a))
 
     def bprop(self, grad: Value, h: Value, a: Value, b: Value) -> tuple[Value, ...]:
         return np.where(np.signbit(a) == np.signbit(b), grad, -grad) * (a != 0), np.zeros_like(grad)
@@ -143,12 +156,16 @@ class Heaviside(Elementwise):
     numpy = np.heaviside
     symbol = "step"
     formula = r"1_{a > 0} + b\, 1_{a = 0}"
-    derivative = "0, 1_{a = 0}"
     kinks = (0.0,)
     examples = (example((3, 4), (4,)), example(np.array([-1.0, 0.5, 2.0]), ()))
 
     def fprop(self, a: Value, b: Value) -> Value:
         return np.heaviside(a, b)
+
+    def parts(self, a: Value, b: Value) -> Value:
+        """Choices; NaN stays NaN."""
+        zero, one = self.dtype.type(0), self.dtype.type(1)
+        return np.where(np.isnan(a), a, np.where(a < 0, zero, np.where(a == 0, b, one)))
 
     def bprop(self, grad: Value, h: Value, a: Value, b: Value) -> tuple[Value, ...]:
         return np.zeros_like(grad), np.where(a == 0, grad, 0)
@@ -162,8 +179,7 @@ class Ldexp(Elementwise):
 
     numpy = np.ldexp
     symbol = "× 2ⁿ"
-    formula = "a \\, 2^n"
-    derivative = "2^n"
+    formula = "a \\, 2^{exponents}"
     constant_children = frozenset({"exponents"})
     examples = (
         example((3, 4), np.array([0, 3, -2, 1])),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise, Value, joined
+from flowgraph.box import Box, Elementwise, Value, join_boxes
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.numpy_api.constructors import common_dtype
 from flowgraph.errors import UnsupportedError
@@ -23,7 +23,6 @@ class Absolute(Elementwise):
     numpy: ClassVar[np.ufunc] = np.absolute
     symbol = "|a|"
     formula = "|a|"
-    derivative = r"\operatorname{sign}(a)"
     kinks = (0.0,)
     analytic = False
     slopes = "finite"
@@ -96,7 +95,6 @@ class Maximum(Extremum):
     numpy = np.maximum
     symbol = "max"
     formula = r"\max(a, b)"
-    derivative = r"1_{a > b} + \tfrac{1}{2} 1_{a = b}, 1_{b > a} + \tfrac{1}{2} 1_{a = b}"
 
 
 class Minimum(Extremum):
@@ -108,7 +106,6 @@ class Minimum(Extremum):
     numpy = np.minimum
     symbol = "min"
     formula = r"\min(a, b)"
-    derivative = r"1_{a < b} + \tfrac{1}{2} 1_{a = b}, 1_{b < a} + \tfrac{1}{2} 1_{a = b}"
 
 
 class Fmax(Extremum):
@@ -120,7 +117,11 @@ class Fmax(Extremum):
     numpy = np.fmax
     symbol = "fmax"
     formula = r"\max(a, b)"
-    derivative = r"1_{a > b} + \tfrac{1}{2} 1_{a = b}, 1_{b > a} + \tfrac{1}{2} 1_{a = b}"
+
+    def parts(self, a: Value, b: Value) -> Value:
+        """The larger one; where one is NaN, the other."""
+        larger = np.maximum(a, b)
+        return np.where(np.isnan(a), b, np.where(np.isnan(b), a, larger)) if self.dtype.kind == "f" else larger
 
 
 class Fmin(Extremum):
@@ -132,7 +133,11 @@ class Fmin(Extremum):
     numpy = np.fmin
     symbol = "fmin"
     formula = r"\min(a, b)"
-    derivative = r"1_{a < b} + \tfrac{1}{2} 1_{a = b}, 1_{b < a} + \tfrac{1}{2} 1_{a = b}"
+
+    def parts(self, a: Value, b: Value) -> Value:
+        """The smaller one; where one is NaN, the other."""
+        smaller = np.minimum(a, b)
+        return np.where(np.isnan(a), b, np.where(np.isnan(b), a, smaller)) if self.dtype.kind == "f" else smaller
 
 
 class Clip(Elementwise):
@@ -157,7 +162,6 @@ class Clip(Elementwise):
     numpy = np.clip
     symbol = "clip"
     formula = r"\min(\max(a, low), high)"
-    derivative = r"1_{low \leq a \leq high}"
     analytic = False
     slopes = "choice"
     examples = (
@@ -177,13 +181,18 @@ class Clip(Elementwise):
         plain = isinstance(a, Box) and all(limit is None or type(limit) in (int, float) for limit in (low, high))
         if plain and (a.dtype.kind == "f" or not {low, high} & {-inf, inf}):  # which make floats of integers
             return cls(a, low=-inf if low is None else low, high=inf if high is None else high)
-        a = joined(a).astype(common_dtype(*(operand for operand in (a, low, high) if operand is not None)))
+        a = join_boxes(a).astype(common_dtype(*(operand for operand in (a, low, high) if operand is not None)))
         raised = a if low is None else np.maximum(a, low)
         return raised if high is None else np.minimum(raised, high)
 
     def fprop(self, a: Value) -> Value:
         low, high = None if self.low == -inf else self.low, None if self.high == inf else self.high
         return +a if low is None and high is None else np.clip(a, low, high)
+
+    def parts(self, a: Value) -> Value:
+        """A maximum and a minimum with the bounds that are finite."""
+        a = a if self.low == -inf else np.maximum(a, self.dtype.type(self.low))
+        return a if self.high == inf else np.minimum(a, self.dtype.type(self.high))
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         if self.low >= self.high:  # one number whatever a is
@@ -201,8 +210,7 @@ class Where(Elementwise):
 
     numpy = np.where
     symbol = "where"
-    formula = r"a \text{ if } condition \text{ else } b"
-    derivative = r"1_{condition}, 1_{\neg condition}"
+    formula = r"\begin{cases} a & condition \\ b & \text{otherwise} \end{cases}"
     constant_children = frozenset({"condition"})
     slopes = "choice"
     examples = (
@@ -220,7 +228,7 @@ class Where(Elementwise):
                 "np.where: found one branch, needs two, or none for the places where the condition holds; give both "
                 "branches, np.where(condition, a, b)"
             )
-        condition = joined(condition)
+        condition = join_boxes(condition)
         return cls(condition if condition.dtype.kind == "b" else condition != 0, *branches)
 
     def fprop(self, condition: Value, a: Value, b: Value) -> Value:
@@ -266,7 +274,6 @@ class NanToNum(Elementwise):
     numpy = np.nan_to_num
     symbol = "nan to num"
     formula = r"a \text{ if finite}"
-    derivative = r"1_{a \text{ finite}}"
     slopes = "choice"
     examples = (example((3, 4)), example((3, 4), nan=1.0, posinf=2.0, neginf=-2.0))
 
@@ -279,6 +286,15 @@ class NanToNum(Elementwise):
 
     def fprop(self, a: Value) -> Value:
         return np.nan_to_num(a, nan=self.nan, posinf=self.posinf, neginf=self.neginf)
+
+    def parts(self, a: Value) -> Value | None:
+        """A choice for each of the three."""
+        if self.dtype.kind == "c" or self.dtype.char == "g":
+            return None  # real and imaginary parts are chosen apart; plans do not hold the largest long double
+        info, number = np.finfo(self.dtype), self.dtype.type
+        finite = np.where(np.isnan(a), number(self.nan), a)
+        finite = np.where(a == inf, number(info.max if self.posinf is None else self.posinf), finite)
+        return np.where(a == -inf, number(info.min if self.neginf is None else self.neginf), finite)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.where(np.isfinite(a), grad, 0),)

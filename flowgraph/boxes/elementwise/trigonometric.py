@@ -22,7 +22,6 @@ class Sin(Elementwise):
     numpy = np.sin
     symbol = "sin"
     formula = r"\sin(a)"
-    derivative = r"\cos(a)"
     slopes = "finite"
 
     def fprop(self, a: Value) -> Value:
@@ -41,7 +40,6 @@ class Cos(Elementwise):
     numpy = np.cos
     symbol = "cos"
     formula = r"\cos(a)"
-    derivative = r"-\sin(a)"
     slopes = "finite"
 
     def fprop(self, a: Value) -> Value:
@@ -60,7 +58,6 @@ class Tan(Elementwise):
     numpy = np.tan
     symbol = "tan"
     formula = r"\tan(a)"
-    derivative = "1 + h^2"
     domain = {"a": Interval(-math.pi / 2, math.pi / 2, open=True)}
 
     def fprop(self, a: Value) -> Value:
@@ -79,7 +76,6 @@ class Arcsin(Elementwise):
     numpy = np.arcsin
     symbol = "arcsin"
     formula = r"\arcsin(a)"
-    derivative = r"\frac{1}{\sqrt{1 - a^2}}"
     domain = {"a": Interval(-1, 1, open=True)}
 
     def fprop(self, a: Value) -> Value:
@@ -98,7 +94,6 @@ class Arccos(Elementwise):
     numpy = np.arccos
     symbol = "arccos"
     formula = r"\arccos(a)"
-    derivative = r"-\frac{1}{\sqrt{1 - a^2}}"
     domain = {"a": Interval(-1, 1, open=True)}
 
     def fprop(self, a: Value) -> Value:
@@ -117,7 +112,6 @@ class Arctan(Elementwise):
     numpy = np.arctan
     symbol = "arctan"
     formula = r"\arctan(a)"
-    derivative = r"\frac{1}{1 + a^2}"
     slopes = "finite"
 
     def fprop(self, a: Value) -> Value:
@@ -130,7 +124,7 @@ class Arctan(Elementwise):
 class Arctan2(Elementwise):
     """Angle of the point (x, y) as seen from the origin, from -π to π.
 
-    h = arctan(y / x), in the quadrant of the point        ∂h/∂y = x / r², ∂h/∂x = -y / r², r² = x² + y²
+    h = arctan(y / x), in the quadrant of the point        ∂h/∂y = x / (x² + y²), ∂h/∂x = -y / (x² + y²)
 
     At the origin, which has no angle, both gradients are 0.
     """
@@ -138,7 +132,6 @@ class Arctan2(Elementwise):
     numpy = np.arctan2
     symbol = "arctan2"
     formula = r"\operatorname{arctan2}(y, x)"
-    derivative = r"\frac{x}{x^2 + y^2}, -\frac{y}{x^2 + y^2}"
     domain = {"x": Interval(0, inf, open=True)}
 
     def fprop(self, y: Value, x: Value) -> Value:
@@ -163,7 +156,6 @@ class Hypot(Elementwise):
     numpy = np.hypot
     symbol = "hypot"
     formula = r"\sqrt{a^2 + b^2}"
-    derivative = r"\frac{a}{h}, \frac{b}{h}"
     remedies = {"bprop": remedies.ROOT_SLOPE}
 
     def fprop(self, a: Value, b: Value) -> Value:
@@ -186,11 +178,17 @@ class Sinc(Elementwise):
 
     numpy = np.sinc
     symbol = "sinc"
-    formula = r"\frac{\sin(\pi a)}{\pi a}"
+    formula = r"\begin{cases} \frac{\sin(\pi a)}{\pi a} & a \neq 0 \\ 1 & \text{otherwise} \end{cases}"
     derivative = r"\frac{\cos(\pi a) - h}{a}"
 
     def fprop(self, a: Value) -> Value:
         return np.sinc(a)
+
+    def parts(self, a: Value) -> Value:
+        """The quotient; at 0 that of a number so small that it is 1."""
+        angle = self.dtype.type(math.pi) * a
+        angle = np.where(angle == 0, np.finfo(self.dtype).eps, angle)
+        return np.sin(angle) / angle
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         u = math.pi * a
@@ -210,12 +208,15 @@ class Radians(Elementwise):
     numpy = (np.radians, np.deg2rad)
     symbol = "rad"
     formula = r"\frac{\pi}{180} a"
-    derivative = r"\frac{\pi}{180}"
     analytic = False
     slopes = "constant"
 
     def fprop(self, a: Value) -> Value:
         return np.radians(a)
+
+    def parts(self, a: Value) -> Value:
+        """A product with π / 180."""
+        return a.astype(self.dtype) * np.radians(self.dtype.type(1))
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (math.pi / 180),)
@@ -230,12 +231,15 @@ class Degrees(Elementwise):
     numpy = (np.degrees, np.rad2deg)
     symbol = "deg"
     formula = r"\frac{180}{\pi} a"
-    derivative = r"\frac{180}{\pi}"
     analytic = False
     slopes = "constant"
 
     def fprop(self, a: Value) -> Value:
         return np.degrees(a)
+
+    def parts(self, a: Value) -> Value:
+        """A product with 180 / π."""
+        return a.astype(self.dtype) * np.degrees(self.dtype.type(1))
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (180 / math.pi),)
@@ -250,7 +254,6 @@ class Sinh(Elementwise):
     numpy = np.sinh
     symbol = "sinh"
     formula = r"\sinh(a)"
-    derivative = r"\cosh(a)"
     remedies = {"fprop": remedies.EXPONENTIAL}
 
     def fprop(self, a: Value) -> Value:
@@ -269,7 +272,6 @@ class Cosh(Elementwise):
     numpy = np.cosh
     symbol = "cosh"
     formula = r"\cosh(a)"
-    derivative = r"\sinh(a)"
     remedies = {"fprop": remedies.EXPONENTIAL}
 
     def fprop(self, a: Value) -> Value:
@@ -290,7 +292,6 @@ class Tanh(Elementwise):
     numpy = np.tanh
     symbol = "tanh"
     formula = r"\tanh(a)"
-    derivative = "1 - h^2"
     slopes = "finite"
     saturates = "saturated"
 
@@ -310,7 +311,6 @@ class Arcsinh(Elementwise):
     numpy = np.arcsinh
     symbol = "arcsinh"
     formula = r"\operatorname{arcsinh}(a)"
-    derivative = r"\frac{1}{\sqrt{a^2 + 1}}"
 
     def fprop(self, a: Value) -> Value:
         return np.arcsinh(a)
@@ -328,7 +328,6 @@ class Arccosh(Elementwise):
     numpy = np.arccosh
     symbol = "arccosh"
     formula = r"\operatorname{arccosh}(a)"
-    derivative = r"\frac{1}{\sqrt{a^2 - 1}}"
     domain = {"a": Interval(1, inf, open=True)}
 
     def fprop(self, a: Value) -> Value:
@@ -347,7 +346,6 @@ class Arctanh(Elementwise):
     numpy = np.arctanh
     symbol = "arctanh"
     formula = r"\operatorname{arctanh}(a)"
-    derivative = r"\frac{1}{1 - a^2}"
     domain = {"a": Interval(-1, 1, open=True)}
 
     def fprop(self, a: Value) -> Value:

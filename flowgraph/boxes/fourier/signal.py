@@ -36,7 +36,6 @@ class Convolve(Box):
 
     symbol = "∗"
     formula = r"\sum_j a_{k-j} v_j"
-    derivative = r"v_{k-i}, a_{k-j}"
     examples = (example((5,), (3,)), example((2,), (4,)), example((3,), (1,)), example((4,), (3,), longer_first=True))
 
     def fprop(self, a: Value, v: Value) -> Value:
@@ -70,7 +69,6 @@ class Correlate(Box):
 
     symbol = "⋆"
     formula = r"\sum_j a_{k+j} v_j"
-    derivative = r"v_{i-k}, a_{k+j}"
     examples = (example((5,), (3,)), example((4,), (4,)), example((3,), (1,)))
 
     def fprop(self, a: Value, v: Value) -> Value:
@@ -114,8 +112,6 @@ class Unwrap(Box):
 
     numpy = np.unwrap
     symbol = "unwrap"
-    formula = r"p + k\, period"
-    derivative = "1"
     core = Core("axis", line=True)
     examples = (
         example(np.array([[0.0, 1.0, 6.0, 9.5], [3.0, -3.0, 2.5, -2.0]])),

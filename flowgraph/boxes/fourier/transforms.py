@@ -16,6 +16,7 @@ from flowgraph.box.vocabulary import example
 from flowgraph.boxes.elementwise.complex_numbers import real_part
 from flowgraph.boxes.engine.shape_like import fit_like
 from flowgraph.boxes.numpy_api.constructors import in_precision_of
+from flowgraph.boxes.shape.arrangement import roll_axis
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, Size, product, unknown
 from flowgraph.shapes.spec import Spec, same, shape_text
@@ -270,6 +271,13 @@ class FftShift(Box):
 
     def fprop(self, a: Value) -> Value:
         return (np.fft.ifftshift if self.inverse else np.fft.fftshift)(a, self.axes)
+
+    def parts(self, a: Value) -> Value:
+        """The middle of each axis first, or the reverse."""
+        for axis in range(a.ndim) if self.axes is None else axes_of(self, self.axes, a.ndim):
+            half = a.shape[axis] // 2
+            a = roll_axis(a, -half if self.inverse else half, axis)
+        return a
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (FftShift.apply(grad, axes=self.axes, inverse=not self.inverse),)

@@ -64,12 +64,16 @@ class TakeAlongAxis(Box):
         return Spec((*rest[:axis], indices.shape[axis], *rest[axis:]), a.dtype)
 
 
-def add_along_axis(a: Value, like: Value, indices: Value, axis: int) -> Any:
-    """Zeros of the shape of an array, with numbers added for each line along an axis at places of its own."""
+def index_along_axis(indices: Value, like: Value, axis: int) -> tuple[Any, ...]:
+    """The index of the elements that each line along an axis has at places of its own, of an array with such lines."""
     others = [i for i in range(like.ndim) if i != axis]
     places = open_grid(like, others, ndim=like.ndim, at=others)
-    places.insert(axis, indices)
-    return index_add(a, like, *places, index=(ARRAY,) * like.ndim)
+    return (*places[:axis], indices, *places[axis:])
+
+
+def add_along_axis(a: Value, like: Value, indices: Value, axis: int) -> Any:
+    """Zeros of the shape of an array, with numbers added for each line along an axis at places of its own."""
+    return index_add(a, like, *index_along_axis(indices, like, axis), index=(ARRAY,) * like.ndim)
 
 
 class ArgSort(Box):
@@ -98,6 +102,18 @@ def argsort(a: Value, axis: int | None = -1, kind: str | None = None, *, stable:
     """np.argsort of a box; of every kind the stable one."""
     a, axis = with_axis(a, axis)
     return ArgSort(a, axis=axis)
+
+
+def order_along(a: Value, axis: int = -1, *, descending: bool = False) -> Any:
+    """The indices that sort an array along an axis, by a stable sort.
+
+    NaN counts as the largest, as in NumPy, PyTorch and ONNX Runtime. What descends is found from behind: -a is not
+    ordered the other way where numbers have no sign, nor at the smallest integer, nor at NaN.
+    """
+    if not descending:
+        return np.argsort(a, axis=axis, kind="stable")
+    places = np.flip(np.argsort(np.flip(a, axis), axis=axis, kind="stable"), axis)
+    return count_like(places, axis) - 1 - places
 
 
 @implements(np.sort)
@@ -179,7 +195,6 @@ class PlacesOfRows(Box):
     public = False
     symbol = "places"
     arithmetic = False
-    formula = r"\max \{ j : rows_j = at_i \}"
     constant_children = frozenset({"rows", "at", "like"})
     examples = (
         example(np.array([0, 4, -1, 2]), np.array([4, -5, 1]), (5, 3)),

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Constant, Value, joined, numpy_dispatch
+from flowgraph.box import Box, Constant, Value, join_boxes, numpy_dispatch
 from flowgraph.box.axes import AxisLabels
 from flowgraph.box.base import public
+from flowgraph.box.node import current
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.passing_on import part
 from flowgraph.errors import DtypeError, IndexingError, ShapeError
@@ -95,7 +96,7 @@ class Index(Box):
 
     symbol = "[ ]"
     arithmetic = False
-    formula = r"a_{index}"
+    formula = r"a_{[index]}"
     constant_children = frozenset({"indices"})
     slopes = "choice"
     examples = (
@@ -109,7 +110,7 @@ class Index(Box):
     )
 
     def fprop(self, a: Value, *indices: Value) -> Value:
-        return a[filled(self.index, indices)]
+        return a[put_arrays(self.index, indices)]
 
     def bprop(self, grad: Value, h: Value, a: Value, *indices: Value) -> tuple[Value, ...]:
         return index_add(grad, a, *indices, index=self.index), *(None for _ in indices)
@@ -120,7 +121,7 @@ class Index(Box):
 
     def infer(self, a: Spec, *indices: Spec) -> Spec:
         """The sizes that the index leaves, the dtype of a."""
-        return Spec(indexed(self, a.shape, self.index, indices), a.dtype)
+        return Spec(shape_at_index(self, a.shape, self.index, indices), a.dtype)
 
     def axis_labels(self) -> AxisLabels | None:
         """Axes that are taken whole, and those of an array of integers among slices."""
@@ -141,7 +142,6 @@ class IndexAdd(Box):
     index: tuple[Any, ...] = ()
 
     symbol = "add at"
-    formula = r"h_{index} \mathrel{+}= a"
     constant_children = frozenset({"like", "indices"})
     slopes = "share"
     examples = (
@@ -164,7 +164,7 @@ class IndexAdd(Box):
 
     def infer(self, a: Spec, like: Spec, *indices: Spec) -> Spec:
         """The shape of `like`, the dtype of a."""
-        shape = indexed(self, like.shape, self.index, indices)
+        shape = shape_at_index(self, like.shape, self.index, indices)
         if len(shape) != len(a.shape) or not all(map(same, shape, a.shape)):
             raise self.shape_error(f"the index takes {shape_text(shape)} of `like`, and a is {shape_text(a.shape)}")
         return Spec(like.shape, a.dtype)
@@ -208,7 +208,20 @@ def index(a: Value, *indices: Any, index: tuple[Any, ...]) -> Any:
     """Index on boxes, its value on arrays."""
     if any(isinstance(value, Box) for value in (a, *indices)):
         return Index(a, *indices, index=index)
-    return a[filled(index, indices)]
+    return a[put_arrays(index, indices)]
+
+
+def find_row_numbers(box: Index | IndexAdd) -> Box | None:
+    """The numbers of the rows of a table that the index names; None where it names anything but whole rows."""
+    first, *further = box.index or (None,)
+    if any(entry is not Ellipsis and entry != slice(None) for entry in further):
+        return None
+    if isinstance(first, int | np.integer) and not isinstance(first, bool):
+        return Constant(np.array(first))
+    if first != ARRAY:
+        return None
+    numbers = box.children[1 if isinstance(box, Index) else 2]
+    return numbers if numbers.dtype.kind in "iu" else None
 
 
 def index_add(a: Value, like: Value, *indices: Any, index: tuple[Any, ...]) -> Any:
@@ -227,15 +240,15 @@ def open_grid(
     """
     ndim = len(axes) if ndim is None else ndim
     at = range(len(axes)) if at is None else at
-    return [lifted(arange_like(like, axis), place, ndim) for axis, place in zip(axes, at, strict=True)]
+    return [line_along(arange_like(like, axis), place, ndim) for axis, place in zip(axes, at, strict=True)]
 
 
-def lifted(line: Value, axis: int, ndim: int) -> Any:
+def line_along(line: Value, axis: int, ndim: int) -> Any:
     """A one-dimensional array along one of `ndim` axes."""
     return line[(*(None,) * axis, slice(None), *(None,) * (ndim - axis - 1))]
 
 
-def filled(index: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
+def put_arrays(index: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
     """The index that NumPy takes, with the arrays in their places."""
     if not indices:
         return index
@@ -243,7 +256,7 @@ def filled(index: tuple[Any, ...], indices: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(next(arrays) if isinstance(item, str) else item for item in index)
 
 
-def indexed(box: Box, shape: Shape, index: tuple[Any, ...], indices: Sequence[Spec]) -> Shape:
+def shape_at_index(box: Box, shape: Shape, index: tuple[Any, ...], indices: Sequence[Spec]) -> Shape:
     """The shape that the index of a box, with its last children in place, takes of an array."""
     arrays = []
     for spec, child in zip(indices, box.children[len(box.children) - len(indices) :], strict=True):
@@ -263,6 +276,13 @@ def indexed(box: Box, shape: Shape, index: tuple[Any, ...], indices: Sequence[Sp
 @numpy_dispatch.implements(operator.getitem)
 def get(box: Box, index: object) -> Any:
     """box[index]: an Index box; of a box with several outputs, one of them."""
+    tape = current()
+    if tape is not None and tape.at_once and "shape" in box.__dict__:
+        items = index if type(index) is tuple else (index,)
+        if all(type(item) is int or item is None or _is_settled(item) for item in items):
+            made = Index._of_state({"index": items})
+            tape.compute(made, (box,))
+            return made
     if len(box.outputs) != 1:
         return part(box, index)
     if type(index) is int:
@@ -315,7 +335,7 @@ def _plain(box: Box, item: object, axis: int) -> Any:
 
 def as_index(box: Box, item: object) -> Any:
     """What NumPy makes an array of, as that array; an empty list is one of integers, as in NumPy."""
-    array = joined(item)
+    array = join_boxes(item)
     if isinstance(array, Box):
         return array
     if array.size == 0 and not hasattr(item, "dtype"):
@@ -356,14 +376,14 @@ def check_index(box: Box) -> None:
 
 def _index_add(a: Value, shape: tuple[int, ...], index: tuple[Any, ...], indices: Sequence[Any]) -> Any:
     h = np.zeros(shape, a.dtype)
-    if any(mask.dtype.kind == "b" for mask in indices) and h[filled(index, indices)].shape != a.shape:
-        taken = shape_text(h[filled(index, indices)].shape)
+    if any(mask.dtype.kind == "b" for mask in indices) and h[put_arrays(index, indices)].shape != a.shape:
+        taken = shape_text(h[put_arrays(index, indices)].shape)
         raise ShapeError(
             f"IndexAdd: found a of shape {shape_text(a.shape)}, needs {taken}, the number of elements that the mask "
             f"selects"
         )
     if not indices or (len(indices) == 1 and indices[0].dtype.kind == "b"):
-        h[filled(index, indices)] = a  # every place is named once
+        h[put_arrays(index, indices)] = a  # every place is named once
     elif index == (ARRAY,) and len(shape) > 1 and indices[0].ndim:
         # whole rows: np.add.at is several times faster on single elements than on rows
         width = h[0].size if shape[0] else 0
@@ -374,5 +394,5 @@ def _index_add(a: Value, shape: tuple[int, ...], index: tuple[Any, ...], indices
         places = rows.reshape(-1, 1) * width + np.arange(width)
         np.add.at(h.reshape(-1), places.reshape(-1), np.reshape(a, -1))
     else:
-        np.add.at(h, filled(index, indices), a)
+        np.add.at(h, put_arrays(index, indices), a)
     return h

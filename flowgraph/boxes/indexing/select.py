@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from flowgraph.box import Box, Elementwise, Value, joined
+from flowgraph.box import Box, Elementwise, Value, join_boxes
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import broadcast_like, count_like
@@ -38,8 +38,6 @@ class Choose(Elementwise):
 
     numpy = np.choose
     symbol = "choose"
-    formula = r"a_{number}"
-    derivative = r"1_{number = i}"
     constant_children = frozenset({"number"})
     slopes = "choice"
     examples = (
@@ -64,6 +62,21 @@ class Choose(Elementwise):
     def fprop(self, number: Value, *choices: Value) -> Value:
         return np.choose(number, choices, mode=self.mode)
 
+    def parts(self, number: Value, *choices: Value) -> Value:
+        """One of the stacked choices; where a number is to be refused, a place behind the last of them."""
+        count = len(choices)
+        if self.mode == "raise":
+            number = np.where((number < 0) | (number >= count), count, number)
+        elif self.mode == "wrap":
+            number = np.remainder(number, count)
+        else:
+            number = np.minimum(np.maximum(number, 0), count - 1)
+        like = number.astype(self.dtype)
+        for choice in choices:
+            like = like + choice.astype(self.dtype) * self.dtype.type(0) if choice.shape else like
+        stacked = np.stack([broadcast_like(choice.astype(self.dtype), like) for choice in choices])
+        return np.take_along_axis(stacked, broadcast_like(number, like)[None], 0)[0]
+
     def bprop(self, grad: Value, h: Value, number: Value, *choices: Value) -> tuple[Value, ...]:
         last = len(choices) - 1
         if self.mode == "wrap":
@@ -87,8 +100,8 @@ def select(condlist: Sequence[Any], choicelist: Sequence[Any], default: Value = 
     common = common_dtype(*choicelist, default)
     result = as_element(default, common, "np.select")
     for condition, choice in reversed(list(zip(condlist, choicelist, strict=True))):
-        if joined(condition).dtype.kind != "b":
-            raise DtypeError(f"np.select: found a condition of dtype {joined(condition).dtype}, needs booleans")
+        if join_boxes(condition).dtype.kind != "b":
+            raise DtypeError(f"np.select: found a condition of dtype {join_boxes(condition).dtype}, needs booleans")
         result = np.where(as_box(condition), as_element(choice, common, "np.select"), result)
     return result
 
@@ -136,7 +149,7 @@ def _conditions(condlist: Value, x: Box) -> list[Any]:
         alone = x.ndim > 0 and not isinstance(condlist[0], list | tuple | np.ndarray | Box)
     else:
         alone = np.ndim(condlist) <= x.ndim
-    conditions = [joined(c).astype(bool) for c in ([condlist] if alone else condlist)]
+    conditions = [join_boxes(c).astype(bool) for c in ([condlist] if alone else condlist)]
     for condition in conditions:
         if condition.shape != x.shape:
             raise ShapeError(
@@ -274,8 +287,6 @@ class Interp(Box):
     """
 
     symbol = "interp"
-    formula = r"(1 - t) f_j + t f_{j+1}"
-    derivative = r"s, \; -s (1 - t), \; 1 - t"
     examples = (
         example(np.array([[-0.7, 0.1, 1.9], [-2.0, 0.4, 3.0]]), _PLACES, (4,)),
         example(np.array(0.2), _PLACES, np.array([1.0, -1.0, 0.5, 0.7])),
@@ -299,7 +310,7 @@ class Interp(Box):
         width = np.where(x1 == x0, 1, x1 - x0)
         t = np.clip((x - x0) / width, 0, 1)
         slope = np.where((x >= xp[0]) & (x <= xp[-1]), grad * (f1 - f0) / width, 0)
-        of_places, of_heights = _shared(-slope, t, xp, left, right), _shared(grad, t, fp, left, right)
+        of_places, of_heights = _share_gradient(-slope, t, xp, left, right), _share_gradient(grad, t, fp, left, right)
         return tuple(part.astype(dtype) for part, dtype in zip((slope, of_places, of_heights), dtypes, strict=True))
 
     def infer(self, x: Spec, xp: Spec, fp: Spec) -> Spec:
@@ -314,7 +325,7 @@ class Interp(Box):
 @implements(np.interp)
 def interp(x: Value, xp: Value, fp: Value, left: Value = None, right: Value = None, period: Value = None) -> Any:
     """np.interp of boxes: x, xp, fp, left and right may all be boxes."""
-    x, xp, fp = joined(x), joined(xp), joined(fp)
+    x, xp, fp = join_boxes(x), join_boxes(xp), join_boxes(fp)
     if "c" in (x.dtype.kind, xp.dtype.kind, fp.dtype.kind):
         raise UnsupportedError("np.interp: found complex numbers, needs real ones; interpolate each part by itself")
     if period is None:
@@ -335,7 +346,7 @@ def _ends(h: Value, x: Value, xp: Value, left: Value, right: Value) -> Any:
     return h if right is None else np.where(x > xp[-1], right, h)
 
 
-def _shared(grad: Value, t: Value, like: Value, left: Value, right: Value) -> Any:
+def _share_gradient(grad: Value, t: Value, like: Value, left: Value, right: Value) -> Any:
     """A gradient shared between both neighbours."""
     near = index_add(grad * (1 - t), like, left, index=(ARRAY,))
     return near + index_add(grad * t, like, right, index=(ARRAY,))

@@ -33,7 +33,6 @@ class Cofactors(OfMatrices):
 
     symbol = "cofactors"
     formula = r"\operatorname{adj}(a)^\top"
-    derivative = r"\nabla_a \langle \nabla_h, \operatorname{adj}(a)^\top \rangle"
     signature = "(n,n)->(n,n)"
     analytic = False
     examples = (example(REGULAR), example(np.stack([REGULAR, SINGULAR])), example(REGULAR[:2, :2]))
@@ -62,7 +61,6 @@ class CofactorSlopes(OfMatrices):
     public = False
     symbol = "cofactor slopes"
     formula = r"\nabla_a \langle g, \operatorname{adj}(a)^\top \rangle"
-    derivative = r"\nabla_g = h(\nabla, a), \quad \nabla_a = \tfrac{d}{dt} h(g, a + t \nabla)"
     signature = "(n,n),(n,n)->(n,n)"
     analytic = False
     examples = (
@@ -154,7 +152,6 @@ class Det(OfMatrices):
     numpy = np.linalg.det
     symbol = "det"
     formula = r"\det a"
-    derivative = r"\operatorname{adj}(a)^\top"
     signature = "(n,n)->()"
     examples = (example(REGULAR), example(SINGULAR), example(np.stack([REGULAR, _OF_RANK_ONE])), example((1, 1)))
 
@@ -179,7 +176,6 @@ class SlogDet(OfMatrices):
 
     symbol = "slogdet"
     formula = r"\ln |\det a|"
-    derivative = r"a^{-\top}"
     signature = "(n,n)->(),()"
     examples = (example(REGULAR), example(np.stack([REGULAR, -REGULAR.T])), example(np.array([[-2.0]])))
 

@@ -12,6 +12,7 @@ from flowgraph.box.axes import Core
 from flowgraph.box.inference import axes_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
+from flowgraph.boxes.indexing.scatter import set_at
 from flowgraph.shapes.size import Size, add, unknown
 from flowgraph.shapes.spec import Spec, same, shape_text
 
@@ -51,6 +52,10 @@ class Diagonal(Box):
 
     def fprop(self, a: Value) -> Value:
         return np.diagonal(a, self.offset, self.axis1, self.axis2)
+
+    def parts(self, a: Value) -> Value:
+        """Its elements, picked by their places."""
+        return np.moveaxis(a, (self.axis1, self.axis2), (-2, -1))[_places(self.shape[-1], self.offset)]
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (OnDiagonal.apply(grad, a, **self.setting_values()),)
@@ -92,6 +97,13 @@ class OnDiagonal(Box):
         matrices[..., i - min(self.offset, 0), i + max(self.offset, 0)] = a
         return h
 
+    def parts(self, a: Value, like: Value) -> Value:
+        """Zeros, with the elements put at their places."""
+        axes = (self.axis1, self.axis2)
+        shape = np.moveaxis(np.empty(like.shape, bool), axes, (-2, -1)).shape
+        filled = set_at(np.zeros(shape, self.dtype), _places(a.shape[-1], self.offset), a)
+        return np.moveaxis(filled, (-2, -1), axes)
+
     def bprop(self, grad: Value, h: Value, a: Value, like: Value) -> tuple[Value, ...]:
         return np.diagonal(grad, self.offset, self.axis1, self.axis2), None
 
@@ -127,6 +139,12 @@ class Diag(Box):
     def fprop(self, a: Value) -> Value:
         return np.diag(a, self.k)
 
+    def parts(self, a: Value) -> Value:
+        """Of each row the element whose column lies k to the right, or zero."""
+        line = np.pad(a, ((max(self.k, 0), max(-self.k, 0)),))
+        rows, columns = np.indices((a.shape[0] + abs(self.k),) * 2)
+        return np.where(columns - rows == self.k, line[columns], self.dtype.type(0))
+
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (np.diagonal(grad, self.k),)
 
@@ -135,6 +153,12 @@ class Diag(Box):
         if len(a.shape) != 1:
             raise self.shape_error(f"found {len(a.shape)} axes, needs a vector; np.diagonal takes the diagonal")
         return Spec((a.shape[0] + abs(self.k),) * 2, a.dtype)
+
+
+def _places(count: Any, offset: int) -> tuple[Any, ...]:
+    """The index of a diagonal of the last two axes."""
+    places = np.arange(count)
+    return (..., places + max(-offset, 0), places + max(offset, 0))
 
 
 class Triangle(Box, abstract=True):

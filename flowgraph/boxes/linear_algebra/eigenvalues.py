@@ -17,7 +17,7 @@ from flowgraph.boxes.linear_algebra.matrices import (
     adjoint,
     columns,
     diagonal,
-    folded,
+    fold_triangles,
     on_diagonal,
     open_to_values,
     rounding,
@@ -75,7 +75,7 @@ class Eigh(OfMatrices):
             of_vectors = adjoint(v) @ conjugate(dv)
             turned = _turning(of_vectors, of_vectors - adjoint(of_vectors), dw, w, "Eigh")
             inside = turned if inside is None else inside + turned
-        return (conjugate(folded(v @ inside @ adjoint(v), self.UPLO.upper() == "U")),)
+        return (conjugate(fold_triangles(v @ inside @ adjoint(v), self.UPLO.upper() == "U")),)
 
     def shapes(self, *shapes: Shape) -> Sequence[Shape]:
         """One eigenvalue and one column for each row."""
@@ -325,7 +325,7 @@ def _beside(dx: Value, x: Value, thin: Value, s: Value, small: Value) -> Any:
         free = np.abs(_skew(adjoint(other) @ d_other))
         d_other = GaugeInvarianceCheck.apply(d_other, free, what="SVD: the basis of the null space is left open")
         rest = rest - other @ (adjoint(d_other) @ thin)
-    none = columns(s <= rounding(s))
-    free = np.where(none, np.abs(rest), 0)
+    none = s <= rounding(s)
+    free = np.where(columns(none), np.abs(rest), 0)
     rest = GaugeInvarianceCheck.apply(rest, free, what="SVD: the singular vectors of a value of 0 are left open")
-    return rest * np.where(none, 0, 1 / np.where(none, 1, columns(s)))
+    return rest * columns(np.where(none, 0, 1 / np.where(none, 1, s)))

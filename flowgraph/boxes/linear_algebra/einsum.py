@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Value, joined
+from flowgraph.box import Box, Value, join_boxes
 from flowgraph.box.axes import AxisLabels
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine import remedies
@@ -43,7 +43,6 @@ class Einsum(Box):
 
     numpy = np.einsum
     symbol = "einsum"
-    formula = r"\textstyle\sum_{subscripts} \prod operands"
     remedies = {"fprop": remedies.PRODUCT}
     examples = (
         example((3, 4), (4, 2), subscripts="ij,jk->ik"),
@@ -68,7 +67,7 @@ class Einsum(Box):
         if not isinstance(operands[0], str):
             operands = _from_lists(operands)
         subscripts, *arrays = operands
-        arrays = [joined(a) for a in arrays]
+        arrays = [join_boxes(a) for a in arrays]
         if dtype is not None:
             bad = next((a.dtype for a in arrays if not np.can_cast(a.dtype, dtype, casting)), None)
             if bad is not None:
@@ -84,7 +83,8 @@ class Einsum(Box):
         """Refuse subscripts that do not name every axis; np.einsum fills them up."""
         terms, output = _terms(self.subscripts)
         labels = "".join(terms)
-        if not set(labels) <= set(_LETTERS) or not set(output) <= set(labels) or _repeats(output):
+        named = set(labels) <= set(_LETTERS) and set(output) <= set(labels) and not _repeats(output)
+        if not named or "->" not in self.subscripts:
             raise UsageError(
                 f"Einsum: found subscripts={self.subscripts!r}, needs letters as in 'ij,jk->ik', those of the output "
                 f"once each and from the operands; np.einsum understands the other forms"

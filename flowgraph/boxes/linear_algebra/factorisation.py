@@ -16,7 +16,7 @@ from flowgraph.boxes.linear_algebra.matrices import (
     OfMatrices,
     adjoint,
     diagonal,
-    folded,
+    fold_triangles,
     on_diagonal,
     rounding,
     smaller,
@@ -95,8 +95,6 @@ class Cholesky(OfMatrices):
     upper: bool = False
 
     symbol = "cholesky"
-    formula = "a = h h^H"
-    derivative = r"h^{-H} \, \Phi(h^H \nabla_h) \, h^{-1}"
     signature = "(n,n)->(n,n)"
     analytic = False
     examples = (
@@ -123,7 +121,7 @@ class Cholesky(OfMatrices):
         phi = (np.tril(phi) + np.tril(phi, -1)) / 2
         left = np.linalg.solve(adjoint(lower), phi)
         both = adjoint(np.linalg.solve(adjoint(lower), adjoint(left)))
-        return (conjugate(folded(both, self.upper)),)
+        return (conjugate(fold_triangles(both, self.upper)),)
 
 
 class QR(OfMatrices):

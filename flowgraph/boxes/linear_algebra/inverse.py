@@ -24,7 +24,7 @@ from flowgraph.boxes.linear_algebra.matrices import (
     rows,
 )
 from flowgraph.boxes.numpy_api.constructors import as_box
-from flowgraph.errors import DtypeError, UsageError
+from flowgraph.errors import DtypeError, ShapeError, UsageError
 from flowgraph.shapes.size import Shape, Size, divide, product
 from flowgraph.shapes.spec import same
 
@@ -41,7 +41,6 @@ class Inv(OfMatrices):
     numpy = np.linalg.inv
     symbol = "a⁻¹"
     formula = "a^{-1}"
-    derivative = r"-h^\top \nabla_h \, h^\top"
     signature = "(n,n)->(n,n)"
     examples = (example(_REGULAR), example(_STACK), example(_STACK[None, :, :2, :2]), example(np.array([[-2.0]])))
 
@@ -65,7 +64,6 @@ class Solve(OfMatrices):
     numpy = np.linalg.solve
     symbol = "solve"
     formula = "a^{-1} b"
-    derivative = r"-\nabla_b \, h^\top, \; a^{-\top} \nabla_h"
     signature = "(n,n),(n,k?)->(n,k?)"
     examples = (
         example(_REGULAR, (3,)),
@@ -135,6 +133,12 @@ def tensorsolve(a: Value, b: Value, axes: Any = None) -> Any:
     a = np.transpose(a, order)
     shape = np.shape(a)[np.ndim(b) :]
     size: Any = product(shape)
+    rows = product(np.shape(a)[: np.ndim(b)])
+    if isinstance(size, int) and isinstance(rows, int) and rows != size:
+        raise ShapeError(
+            f"np.linalg.tensorsolve: found {rows} equations for {size} unknowns, a of shape {np.shape(a)} with "
+            f"{np.ndim(b)} axes for b; needs as many of both"
+        )
     return np.reshape(np.linalg.solve(np.reshape(a, (size, size)), np.ravel(b)), shape)
 
 
@@ -166,7 +170,6 @@ class Pinv(OfMatrices):
 
     symbol = "a⁺"
     formula = "a^{+}"
-    derivative = r"-h^\top \nabla_h h^\top + (I - a h) \nabla_h^\top h h^\top + h^\top h \nabla_h^\top (I - h a)"
     signature = "(m,n)->(n,m)"
     analytic = False
     examples = (
@@ -207,13 +210,13 @@ def _cut(grad: Value, a: Value, rcond: float) -> Any:
     inside = (falling * (inside + adjoint(inside)) + rising * (inside - adjoint(inside))) / 2
     r = a - (u * columns(s)) @ adjoint(v)
     squares = np.where(kept, s * s, 1 + s[..., :1] * s[..., :1])
-    left = _resolved(squares, r @ adjoint(r), (grad - u @ (adjoint(u) @ grad)) @ (v * columns(g)))
-    right = _resolved(squares, adjoint(r) @ r, adjoint(grad - (grad @ v) @ adjoint(v)) @ (u * columns(g)))
+    left = _solve_shifted(squares, r @ adjoint(r), (grad - u @ (adjoint(u) @ grad)) @ (v * columns(g)))
+    right = _solve_shifted(squares, adjoint(r) @ r, adjoint(grad - (grad @ v) @ adjoint(v)) @ (u * columns(g)))
     da = u @ inside @ adjoint(v) + (left * columns(s) + r @ right) @ adjoint(v)
     return da + u @ (adjoint(left) @ r + adjoint(right * columns(s)))
 
 
-def _resolved(squares: Value, matrix: Value, of: Value) -> Any:
+def _solve_shifted(squares: Value, matrix: Value, of: Value) -> Any:
     """(square − matrix)⁻¹ times a column, for each square and its column."""
     identity = on_diagonal(np.ones_like(diagonal(matrix)), matrix)
     shifted = squares[..., None, None] * identity[..., None, :, :] - matrix[..., None, :, :]

@@ -99,7 +99,7 @@ def of_lower_triangle(a: Value) -> Any:
     return strict + adjoint(strict) + on_diagonal(real_part(diagonal(a)), a)
 
 
-def folded(grad: Value, upper: bool = False) -> Any:
+def fold_triangles(grad: Value, upper: bool = False) -> Any:
     """The gradient by the triangle that LAPACK reads, from one by all elements of a Hermitian matrix.
 
     The elements of the other triangle are never read, so their gradient is 0.

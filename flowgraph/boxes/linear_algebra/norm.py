@@ -25,7 +25,6 @@ class EuclideanNorm(Reduction):
     symbol = "‖a‖"
     per_element = 2  # a square, a sum
     formula = r"\sqrt{\sum |a|^2}"
-    derivative = r"\frac{a}{h}"
     examples = (*Reduction.examples, example(np.array([[3.0, 4.0], [0.0, -2.0]]), axis=1))
 
     def fprop(self, a: Value) -> Value:
@@ -34,7 +33,7 @@ class EuclideanNorm(Reduction):
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         slope = np.where(h == 0, 0, grad / one_at_zero(h))
-        return (self.restored(slope, a) * conjugate(a),)
+        return (self.restore_axes(slope, a) * conjugate(a),)
 
 
 class PNorm(Reduction):
@@ -53,7 +52,6 @@ class PNorm(Reduction):
     symbol = "‖a‖ₚ"
     per_element = 3  # a modulus, a power, a sum
     formula = r"\left(\sum |a|^p\right)^{1/p}"
-    derivative = r"\operatorname{sign}(a) \left(\frac{|a|}{h}\right)^{p - 1}"
     kinks = (0.0,)
     examples = (
         example((3, 4)),
@@ -81,13 +79,13 @@ class PNorm(Reduction):
         return total ** np.reciprocal(self.p, dtype=total.dtype)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        size, whole = np.abs(a), self.restored(h, a)
+        size, whole = np.abs(a), self.restore_axes(h, a)
         if self.p == 2:  # smooth where a single element is 0, so that the second derivative is that of a / h there too
-            return (self.restored(grad, a) * (conjugate(a) / one_at_zero(whole)),)
+            return (self.restore_axes(grad, a) * (conjugate(a) / one_at_zero(whole)),)
         flat = (size == 0) | (whole == 0)
         ratio = np.where(flat, 1, size / one_at_zero(whole))
         slope = np.where(flat, 0, ratio ** (self.p - 1)) * (conjugate(a) / one_at_zero(size))
-        return (self.restored(grad, a) * slope,)
+        return (self.restore_axes(grad, a) * slope,)
 
 
 @implements(np.linalg.norm)
@@ -175,4 +173,6 @@ def _largest(sizes: Any, axis: Axes | None, keepdims: bool = False) -> Any:
     if not all(isinstance(size, int) for size in over):
         return np.max(sizes, axis=axis, keepdims=keepdims, initial=0)
     empty = 0 in over
-    return (np.sum if empty else np.max)(sizes, axis=axis, keepdims=keepdims)
+    if empty:
+        return np.sum(sizes, axis=axis, keepdims=keepdims)
+    return np.max(sizes, axis=axis, keepdims=keepdims)

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, cast
 
 import numpy as np
 
-from flowgraph.box import Box, Value, joined
+from flowgraph.box import Box, Value, join_boxes
 from flowgraph.box.axes import AxisLabels, labels_by_signature
 from flowgraph.box.inference import axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
@@ -34,7 +34,6 @@ class MatMul(Box):
     numpy = (np.matmul, np.linalg.matmul)
     symbol = "@"
     formula = r"left \, right"
-    derivative = r"\nabla_h \, right^\top, \; left^\top \nabla_h"
     signature = "(m?,k),(k,n?)->(m?,n?)"
     remedies = {"fprop": remedies.PRODUCT}
     examples = (
@@ -128,7 +127,6 @@ class Affine(Box):
     aliases = ("dense",)
     symbol = "affine"
     formula = r"h W + b"
-    derivative = r"\nabla_a W^\top, \; h^\top \nabla_a, \; \textstyle\sum \nabla_a"
     signature: ClassVar[Any] = "(k),(k,n),(n)->(n)"
     remedies = {"fprop": remedies.PRODUCT}
     examples = (
@@ -174,7 +172,6 @@ class AddMatMul(Box):
     aliases = ("addmm",)
     symbol = "+ @"
     formula = r"c + left \, right"
-    derivative = r"\nabla_h, \; \nabla_h \, right^\top, \; left^\top \nabla_h"
     signature: ClassVar[Any] = "(m,n),(m,k),(k,n)->(m,n)"
     examples = (example((3, 2), (3, 4), (4, 2)), example((1, 2), (1, 1), (1, 2)))
 
@@ -206,7 +203,6 @@ class TensorDot(Box):
     axes: tuple[tuple[int, ...], tuple[int, ...]]
 
     symbol = "tensordot"
-    formula = r"\textstyle\sum_{axes} a \, b"
     remedies = {"fprop": remedies.PRODUCT}
     examples = (
         example((3, 4), (4, 2), axes=((1,), (0,))),
@@ -216,6 +212,7 @@ class TensorDot(Box):
         example((2, 3), (3, 2), axes=((0, 1), (1, 0))),
         example((), (2,), axes=((), ())),
     )
+    infers_first = True
 
     def fprop(self, a: Value, b: Value) -> Value:
         return np.tensordot(a, b, self.axes)
@@ -251,7 +248,7 @@ class TensorDot(Box):
         left = [a.shape[i] for i in _others(of_a, len(a.shape))] + [b.shape[i] for i in _others(of_b, len(b.shape))]
         return Spec(tuple(left), np.result_type(a.dtype, b.dtype))
 
-    def as_product(self, a: Any, b: Any) -> Any:
+    def parts(self, a: Value, b: Value) -> Value:
         """One matrix product, of the axes that are left by the axes that are summed."""
         of_a, of_b = axes_of(self, self.axes[0], a.ndim), axes_of(self, self.axes[1], b.ndim)
         left_a, left_b = _others(of_a, a.ndim), _others(of_b, b.ndim)
@@ -282,8 +279,11 @@ def tensordot(a: Value, b: Value, axes: Any = 2) -> Any:
 @implements(np.dot)
 def dot(a: Value, b: Value) -> Any:
     """np.dot of boxes."""
+    both = isinstance(a, np.ndarray | Box) and isinstance(b, np.ndarray | Box)
+    if both and len(a.shape) and 1 <= len(b.shape) <= 2:
+        return MatMul(a, b)
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return joined(a) * joined(b)
+        return join_boxes(a) * join_boxes(b)
     return MatMul.from_numpy(a, b) if np.ndim(b) <= 2 else tensordot(a, b, (-1, -2))
 
 
@@ -291,7 +291,7 @@ def dot(a: Value, b: Value) -> Any:
 def inner(a: Value, b: Value, /) -> Any:
     """np.inner of boxes: the sum of products over the last axis of both."""
     if np.ndim(a) == 0 or np.ndim(b) == 0:
-        return joined(a) * joined(b)
+        return join_boxes(a) * join_boxes(b)
     return MatMul(a, b) if np.ndim(b) == 1 else tensordot(a, b, (-1, -1))
 
 
@@ -359,44 +359,35 @@ def linalg_vecdot(x1: Value, x2: Value, /, *, axis: int = -1) -> Any:
 
 @implements(np.cross)
 def cross(a: Value, b: Value, axisa: int = -1, axisb: int = -1, axisc: int = -1, axis: int | None = None) -> Any:
-    """np.cross of boxes: vectors of 3 elements, or of 2, whose third is 0; of two of 2 the third element alone."""
+    """np.cross of boxes: vectors of 3 elements, as NumPy 2.5 takes them alone."""
     if axis is not None:
         axisa = axisb = axisc = axis
     a, b = _elements(a, axisa), _elements(b, axisb)
-    third = a[0] * b[1] - a[1] * b[0]
-    if len(a) == len(b) == 2:
-        return third
-    if len(a) == 2:
-        first, second = a[1] * b[2], -(a[0] * b[2])
-    elif len(b) == 2:
-        first, second = -(a[2] * b[1]), a[2] * b[0]
-    else:
-        first, second = a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2]
-    return np.stack([first, second, third], axis=axisc)
+    products = [a[i] * b[j] - a[j] * b[i] for i, j in ((1, 2), (2, 0), (0, 1))]
+    return np.stack(products, axis=axisc)
 
 
 @implements(np.linalg.cross)
 def linalg_cross(x1: Value, x2: Value, /, *, axis: int = -1) -> Any:
     """np.linalg.cross of boxes: vectors of 3 elements along one axis."""
     for x in (x1, x2):
-        if np.shape(x)[axis] != 3:
+        if not np.ndim(x) or np.shape(x)[axis] != 3:
             raise as_box(x).shape_error(f"np.linalg.cross needs 3 elements along axis {axis}")
     return np.cross(x1, x2, axis=axis)
 
 
-if hasattr(np, "matvec"):  # NumPy 2.2
+@implements(np.matvec)
+def matvec(x1: Value, x2: Value, /) -> Any:
+    """np.matvec of boxes: each matrix of a stack times its vector."""
+    _check_axes("np.matvec", (x1, 2), (x2, 1))
+    return np.squeeze(np.matmul(x1, np.expand_dims(x2, -1)), -1)
 
-    @implements(np.matvec)
-    def matvec(x1: Value, x2: Value, /) -> Any:
-        """np.matvec of boxes: each matrix of a stack times its vector."""
-        _check_axes("np.matvec", (x1, 2), (x2, 1))
-        return np.squeeze(np.matmul(x1, np.expand_dims(x2, -1)), -1)
 
-    @implements(np.vecmat)
-    def vecmat(x1: Value, x2: Value, /) -> Any:
-        """np.vecmat of boxes: the conjugate of each vector times its matrix."""
-        _check_axes("np.vecmat", (x1, 1), (x2, 2))
-        return np.squeeze(np.matmul(np.expand_dims(conjugate(as_box(x1)), -2), x2), -2)
+@implements(np.vecmat)
+def vecmat(x1: Value, x2: Value, /) -> Any:
+    """np.vecmat of boxes: the conjugate of each vector times its matrix."""
+    _check_axes("np.vecmat", (x1, 1), (x2, 2))
+    return np.squeeze(np.matmul(np.expand_dims(conjugate(as_box(x1)), -2), x2), -2)
 
 
 def _check_axes(who: str, *sides: tuple[Any, int]) -> None:
@@ -410,8 +401,8 @@ def _elements(a: Value, axis: int) -> list[Any]:
     """The elements of the vectors along an axis."""
     a = as_box(a)
     axis = axis_of(a, axis, a.ndim)
-    if a.shape[axis] not in (2, 3):
-        raise a.shape_error(f"np.cross needs vectors of 2 or 3 elements, found {a.shape[axis]} along axis {axis}")
+    if a.shape[axis] != 3:
+        raise a.shape_error(f"np.cross needs vectors of 3 elements, found {a.shape[axis]} along axis {axis}")
     return [np.take(a, i, axis=axis) for i in range(a.shape[axis])]
 
 

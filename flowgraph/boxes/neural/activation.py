@@ -49,7 +49,6 @@ class NormalCdf(Elementwise):
     numpy = "scipy.special.ndtr"
     symbol = "Φ"
     formula = r"\Phi(a)"
-    derivative = r"e^{-a^2/2} / \sqrt{2 \pi}"
 
     def infer(self, *specs: Spec) -> Spec:
         """The shape of the child, which has to be real."""
@@ -110,13 +109,19 @@ class Sigmoid(Elementwise):
     numpy = "scipy.special.expit"
     symbol = "σ"
     formula = r"\frac{1}{1 + e^{-a}}"
-    derivative = "h (1 - h)"
     slopes = "finite"
     saturates = "saturated"
 
     def fprop(self, a: Value) -> Value:
         small = np.exp(np.minimum(a, -1.0 * a))
         return np.where(a >= 0, 1, small) / (1 + small)
+
+    def parts(self, a: Value) -> Value:
+        """1 or exp(−|a|) over 1 + exp(−|a|): the larger of the two, where a choice would branch at every element."""
+        if a.dtype.kind != "f":
+            return self.fprop(a)
+        small = np.exp(-np.abs(a))
+        return np.maximum(a >= np.zeros((), a.dtype), small) / (1 + small)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * (h * (1 - h)),)
@@ -136,7 +141,6 @@ class ReLU(Elementwise):
 
     symbol = "relu"
     formula = r"\max(0, a)"
-    derivative = r"1_{a > 0}"
     kinks = (0.0,)
     slopes = "choice"
     saturates = "dead"
@@ -163,7 +167,6 @@ class LeakyReLU(Elementwise):
 
     symbol = "leaky relu"
     formula = r"\max(0, a) + s \min(0, a)"
-    derivative = r"1_{a > 0} + s \, 1_{a \leq 0}"
     kinks = (0.0,)
     slopes = "finite"
     examples = (example((3, 4)), example((3, 4), slope=0.2))
@@ -194,7 +197,6 @@ class ELU(Elementwise):
 
     symbol = "elu"
     formula = r"\max(0, a) + \alpha (e^{\min(0, a)} - 1)"
-    derivative = r"1_{a > 0} + \alpha e^a \, 1_{a \leq 0}"
     kinks = (0.0,)
     slopes = "finite"
     saturates = "saturated"
@@ -224,7 +226,6 @@ class Softplus(Elementwise):
 
     symbol = "softplus"
     formula = r"\log(1 + e^a)"
-    derivative = r"\sigma(a)"
     slopes = "finite"
     saturates = "saturated"
 
@@ -257,7 +258,6 @@ class GELU(Elementwise):
 
     symbol = "gelu"
     formula = r"a \Phi(a)"
-    derivative = r"\Phi(a) + a \varphi(a)"
     slopes = "finite"
     saturates = "saturated"
     examples = (example((3, 4)), example((3, 4), approximate="tanh"))
@@ -294,7 +294,6 @@ class SiLU(Elementwise):
     aliases = ("swish",)
     symbol = "silu"
     formula = r"a \sigma(a)"
-    derivative = r"\sigma(a) (1 + a (1 - \sigma(a)))"
     slopes = "finite"
     saturates = "saturated"
 

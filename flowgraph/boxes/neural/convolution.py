@@ -36,7 +36,7 @@ _FEWEST_ROWS = 4
 """Rows of a matrix from which a product is worth its call: with 3, the gradient of an input took 1.7 times as long."""
 
 
-def convolved(x: Array, w: Array, sliding: Sliding, groups: int, count: Sequence[Any]) -> Array:
+def convolve_windows(x: Array, w: Array, sliding: Sliding, groups: int, count: Sequence[Any]) -> Array:
     """The convolution of x (N, C, ...) with filters w (F, C / groups, ...), a view of an array with the examples last.
 
     `count` are the places of the window along each axis.
@@ -218,7 +218,7 @@ def _columns(
     What the filter reads stands in its rows, a row of the window after the other, in each the channels; its other
     places in all examples stand in its columns. The matrices of two rows have the rows of the input in common.
     """
-    lines = lines_of(_padded(x, sliding), sliding, groups, count)
+    lines = lines_of(_pad_examples_last(x, sliding), sliding, groups, count)
     (size, *_), (stride, *_), (gap, *_) = sliding.size, sliding.stride, sliding.dilation
     length = math.prod(lines.shape[2:])
     places, step = math.prod(count[1:]) * len(x), _rows_at_once(x.shape, sliding, count, len(x))
@@ -253,7 +253,7 @@ def inside_of(sizes: Sequence[int], sliding: Sliding) -> tuple[slice, ...]:
     return (first, slice(None), *others)
 
 
-def _padded(x: Array, sliding: Sliding) -> Array:
+def _pad_examples_last(x: Array, sliding: Sliding) -> Array:
     """The examples last, and zeros around."""
     turned = x.transpose(2, 1, *range(3, x.ndim), 0)
     if not any(map(any, sliding.padding)):
@@ -325,11 +325,10 @@ class Convolution(Convolving, abstract=True):
     first_axes = ("nc", "fc", "nf")
     symbol = "conv"
     formula = r"\textstyle\sum_{c, u} w_{f, c, u}\, x_{n, c, s i + d u}"
-    derivative = r"w_{f, c, u}, x_{n, c, s i + d u}"
 
     def fprop(self, x: Value, w: Value) -> Value:
         sliding = self.sliding(w.shape)
-        return convolved(x, w, sliding, self.groups, sliding.counts(self, x.shape[2:]))
+        return convolve_windows(x, w, sliding, self.groups, sliding.counts(self, x.shape[2:]))
 
     def bprop(
         self, grad: Value, h: Value, x: Value, w: Value, *, needs: tuple[bool, ...] = (True, True)
@@ -420,7 +419,6 @@ class ConvInput(Convolving):
     public = False
     symbol = "convᵀ"
     formula = r"\textstyle\sum_{f, u} w_{f, c, u}\, g_{n, f, i}"
-    derivative = r"w_{f, c, u}, g_{n, f, i}"
     constant_children = frozenset({"like"})
     examples = (
         example((2, 4, 4, 4), (4, 3, 2, 3), (2, 3, 5, 6)),
@@ -436,7 +434,7 @@ class ConvInput(Convolving):
     ) -> tuple[Value, ...]:
         settings = self.setting_values()
         return (
-            _convolved(grad, w, settings) if needs[0] else None,
+            _convolve_axes(grad, w, settings) if needs[0] else None,
             ConvFilters.apply(g, grad, w, **settings) if needs[1] else None,
             None,
         )
@@ -461,7 +459,6 @@ class ConvFilters(Convolving):
     public = False
     symbol = "conv filters"
     formula = r"\textstyle\sum_{n, i} g_{n, f, i}\, x_{n, c, s i + d u}"
-    derivative = r"x_{n, c, s i + d u}, g_{n, f, i}"
     constant_children = frozenset({"like"})
     examples = (
         example((2, 4, 4, 4), (2, 3, 5, 6), (4, 3, 2, 3)),
@@ -477,7 +474,7 @@ class ConvFilters(Convolving):
     ) -> tuple[Value, ...]:
         settings = self.setting_values()
         return (
-            _convolved(x, grad, settings) if needs[0] else None,
+            _convolve_axes(x, grad, settings) if needs[0] else None,
             ConvInput.apply(g, grad, x, **settings) if needs[1] else None,
             None,
         )
@@ -492,7 +489,7 @@ class ConvFilters(Convolving):
         return 2 * product(shapes[0]) * product(shapes[2][1:])
 
 
-def _convolved(x: Value, w: Value, settings: Mapping[str, Any]) -> Any:
+def _convolve_axes(x: Value, w: Value, settings: Mapping[str, Any]) -> Any:
     """The convolution over as many axes as there are."""
     return {3: Conv1d, 4: Conv2d, 5: Conv3d}[x.ndim].apply(x, w, **settings)
 

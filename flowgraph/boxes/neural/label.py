@@ -9,7 +9,10 @@ import numpy as np
 from flowgraph.box import Box, Value
 from flowgraph.box.arrays import is_foreign
 from flowgraph.box.vocabulary import example
+from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
+from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.errors import DtypeError, LabelError
+from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import Shape, product
 from flowgraph.shapes.spec import Spec, same, shape_text
 
@@ -26,7 +29,7 @@ class OneHot(Box):
 
     symbol = "one hot"
     arithmetic = False
-    formula = r"e(y)_c = 1_{y = c}"
+    formula = "e(y)"
     signature = "(),(c)->(c)"
     constant_children = frozenset({"labels", "like"})
     examples = (example(np.array([2, 0]), (2, 3)), example(np.array(1), (3,)))
@@ -67,7 +70,6 @@ class PlacesOf(Box):
 
     symbol = "places"
     arithmetic = False
-    formula = r"i C + y_i"
     constant_children = frozenset({"labels", "like"})
     examples = (
         example(np.array([2, 0]), (2, 3)),
@@ -130,8 +132,6 @@ class MinusAt(Box):
 
     public = False
     symbol = "minus at"
-    formula = r"a - \mathrm{amount} \; e(\mathrm{places})"
-    derivative = r"\nabla_h, \; -\sum \nabla_{h, places}"
     constant_children = frozenset({"places"})
     examples = (example((2, 3), np.array([1, 3]), ()), example((4,), np.array([2]), ()))
 
@@ -139,6 +139,12 @@ class MinusAt(Box):
         h = np.array(a, order="C")
         np.subtract.at(h.reshape(-1), places, amount)
         return h
+
+    def parts(self, a: Value, places: Value, amount: Value) -> Value:
+        """The difference to what is sent to the places."""
+        flat = np.reshape(a, (-1,))
+        sent = IndexAdd.apply(broadcast_like(amount.astype(self.dtype), places), flat, places, index=(ARRAY,))
+        return a - reshape_like(sent, a)
 
     def bprop(self, grad: Value, h: Value, a: Value, places: Value, amount: Value) -> tuple[Value, ...]:
         return grad, None, -np.sum(np.reshape(grad, (-1,))[places])

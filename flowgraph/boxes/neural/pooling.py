@@ -75,7 +75,7 @@ class Sliding(NamedTuple):
             padding.append((before - first * d, after - rest * d))
         return self._replace(size=tuple(sizes), padding=tuple(padding))
 
-    def padded(self, a: Value, value: Value) -> Any:
+    def pad_array(self, a: Value, value: Value) -> Any:
         """The array with the padding of the value around its last axes."""
         if not any(map(any, self.padding)):
             return a
@@ -185,7 +185,7 @@ class Pooling(Box, abstract=True):
         size = numbers(self, "size", self.size, axes, 1)
         return read_sliding(self, size, size if self.stride is None else self.stride, self.padding, self.dilation)
 
-    def pooled(self, shape: Shape) -> Shape:
+    def shape_of_windows(self, shape: Shape) -> Shape:
         """The shape of one number per window."""
         axes = len(self.sliding.size)
         if len(shape) < axes:
@@ -194,7 +194,7 @@ class Pooling(Box, abstract=True):
 
     def check_pooled(self, grad: Spec, a: Spec) -> None:
         """Refuse a gradient that is not of the shape that the pooling gives."""
-        needed = self.pooled(a.shape)
+        needed = self.shape_of_windows(a.shape)
         if len(grad.shape) != len(needed) or not all(map(same, grad.shape, needed)):
             raise self.shape_error(f"the pooling gives {shape_text(needed)}")
 
@@ -209,7 +209,6 @@ class MaxPool(Pooling):
 
     symbol = "max pool"
     formula = r"\max_u a_{s i + d u}"
-    derivative = r"1_{a = h} / k"
     examples = (
         example((2, 3, 4, 6)),
         example((1, 2, 5, 6), size=(3, 2), stride=(1, 2), padding=1),
@@ -226,7 +225,7 @@ class MaxPool(Pooling):
         """One number per window."""
         if a.dtype.kind == "c":
             raise DtypeError(f"{self.title}: found complex numbers, none of which is the largest; needs real ones")
-        return Spec(self.pooled(a.shape), a.dtype)
+        return Spec(self.shape_of_windows(a.shape), a.dtype)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A comparison per element of every window."""
@@ -241,8 +240,6 @@ class SpreadToLargest(Pooling):
 
     public = False
     symbol = "to the largest"
-    formula = r"\textstyle\sum_i g_i 1_{a = h_i} / k_i"
-    derivative = "1_{a = h} / k"
     constant_children = frozenset({"source"})
     examples = (
         example((1, 1, 2), _TIES),
@@ -253,7 +250,7 @@ class SpreadToLargest(Pooling):
 
     def fprop(self, g: Value, source: Value) -> Value:
         sliding = self.sliding.over(source.shape)
-        places, taken, padded = _taken(self, source, sliding)
+        places, taken, padded = _find_largest(self, source, sliding)
         share = np.empty_like(taken[0], g.dtype)  # in the order in memory of the source
         ties = _ties(taken)
         if ties.size and ties.max() > 1:
@@ -288,7 +285,6 @@ class MeanOfLargest(Pooling):
     public = False
     symbol = "at the largest"
     formula = r"\textstyle\frac{1}{k} \sum_{u: b_u = \max b} a_u"
-    derivative = "1 / k"
     constant_children = frozenset({"source"})
     examples = (
         example((1, 3, 4), _TIES),
@@ -297,8 +293,8 @@ class MeanOfLargest(Pooling):
 
     def fprop(self, a: Value, source: Value) -> Value:
         sliding = self.sliding.over(source.shape)
-        places, taken, _ = _taken(self, source, sliding)
-        read = sliding.padded(a, 0)
+        places, taken, _ = _find_largest(self, source, sliding)
+        read = sliding.pad_array(a, 0)
         total = sum(read[place] * mask for place, mask in zip(places, taken, strict=True))
         return total / np.maximum(_ties(taken), 1).astype(a.dtype)
 
@@ -309,7 +305,7 @@ class MeanOfLargest(Pooling):
         """One number per window."""
         if len(a.shape) != len(source.shape) or not all(map(same, a.shape, source.shape)):
             raise self.shape_error(f"needs {shape_text(source.shape)} in both")
-        return Spec(self.pooled(source.shape), a.dtype)
+        return Spec(self.shape_of_windows(source.shape), a.dtype)
 
 
 class MeanPool(Pooling):
@@ -330,7 +326,6 @@ class MeanPool(Pooling):
     aliases = ("avg_pool", "average_pool")
     symbol = "mean pool"
     formula = r"\textstyle\frac{1}{k} \sum_u a_{s i + d u}"
-    derivative = "1 / k"
     examples = (
         example((2, 3, 4, 6)),
         example((1, 2, 5, 6), size=(3, 2), stride=(1, 2), padding=1),
@@ -340,17 +335,17 @@ class MeanPool(Pooling):
 
     def fprop(self, a: Value) -> Value:
         sliding = self.sliding.over(a.shape)
-        read = sliding.padded(a, 0)
-        count = self.pooled(a.shape)[-len(sliding.size) :]
+        read = sliding.pad_array(a, 0)
+        count = self.shape_of_windows(a.shape)[-len(sliding.size) :]
         total = sum(read[place] for place in sliding.places(count))
-        return total / _counted(self, a, count)
+        return total / _count_elements(self, a, count)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (SpreadEvenly.apply(grad, a, **self.setting_values()),)
 
     def infer(self, a: Spec) -> Spec:
         """One number per window, of whole numbers a float."""
-        return Spec(self.pooled(a.shape), np.result_type(a.dtype, 1.0) if a.dtype.kind in "biu" else a.dtype)
+        return Spec(self.shape_of_windows(a.shape), np.result_type(a.dtype, 1.0) if a.dtype.kind in "biu" else a.dtype)
 
     def flops(self, shape: Shape, *shapes: Shape) -> Any:
         """A sum per element of every window, and a quotient."""
@@ -368,7 +363,6 @@ class SpreadEvenly(Pooling):
 
     symbol = "to all"
     formula = r"\textstyle\sum_i g_i / k"
-    derivative = "1 / k"
     constant_children = frozenset({"like"})
     examples = (
         example((2, 2, 3), (2, 4, 6)),
@@ -378,8 +372,8 @@ class SpreadEvenly(Pooling):
     def fprop(self, g: Value, like: Value) -> Value:
         sliding = self.sliding.over(like.shape)
         count = g.shape[-len(sliding.size) :]
-        share = g / _counted(self, g, count, like)
-        h = np.zeros(sliding.padded(np.broadcast_to(np.zeros((), share.dtype), like.shape), 0).shape, share.dtype)
+        share = g / _count_elements(self, g, count, like)
+        h = np.zeros(sliding.pad_array(np.broadcast_to(np.zeros((), share.dtype), like.shape), 0).shape, share.dtype)
         for place in sliding.places(count):
             h[place] += share
         return sliding.inside(h)
@@ -400,7 +394,7 @@ class SpreadEvenly(Pooling):
 def _largest(box: Pooling, a: Value, sliding: Sliding) -> tuple[Any, Any, list[Any]]:
     """The array with padding that is never the largest, the largest of each window, the places of its elements."""
     low = -np.inf if a.dtype.kind == "f" else np.iinfo(a.dtype).min if a.dtype.kind in "iu" else False
-    padded = sliding.padded(a, low)
+    padded = sliding.pad_array(a, low)
     places = [*sliding.places(sliding.counts(box, a.shape[a.ndim - len(sliding.size) :]))]
     largest = padded[places[0]].copy("K")
     for place in places[1:]:
@@ -408,7 +402,7 @@ def _largest(box: Pooling, a: Value, sliding: Sliding) -> tuple[Any, Any, list[A
     return padded, largest, places
 
 
-def _taken(box: Pooling, source: Value, sliding: Sliding) -> tuple[list[Any], list[Any], Any]:
+def _find_largest(box: Pooling, source: Value, sliding: Sliding) -> tuple[list[Any], list[Any], Any]:
     """For each element of the window its places, and where it is the largest; the padded array."""
     padded, largest, places = _largest(box, source, sliding)
     return places, [padded[place] == largest for place in places], padded
@@ -422,7 +416,7 @@ def _ties(taken: list[Any]) -> Any:
     return ties
 
 
-def _counted(box: Box, values: Value, count: Any, like: Value = None) -> Any:
+def _count_elements(box: Box, values: Value, count: Any, like: Value = None) -> Any:
     """How many elements count in each window."""
     sliding: Sliding = box.sliding
     dtype = values.dtype if values.dtype.kind in "fc" else float
@@ -430,7 +424,7 @@ def _counted(box: Box, values: Value, count: Any, like: Value = None) -> Any:
         return np.asarray(np.prod(sliding.size), dtype)[()]
     shape = (values if like is None else like).shape[-len(sliding.size) :]
     sliding = sliding.over(shape)
-    inside = sliding.padded(np.ones(shape, dtype), 0)
+    inside = sliding.pad_array(np.ones(shape, dtype), 0)
     total = sum(inside[place] for place in sliding.places(count))
     return np.where(total == 0, 1, total).astype(dtype)
 
@@ -459,8 +453,6 @@ class SpreadToRectified(Pooling):
 
     public = False
     symbol = "to the rectified"
-    formula = r"\textstyle\sum_i g_i 1_{a = h_i > c} / k_i"
-    derivative = r"1_{a = h > c} / k"
     constant_children = frozenset({"source", "largest"})
     examples = (
         example((1, 2, 2), _STEPS, np.array([[[0.5, 2.0], [0.0, 0.0]]])),

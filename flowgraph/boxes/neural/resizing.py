@@ -55,7 +55,7 @@ class Resizing(Box, abstract=True):
         first = len(shape) - count
         if self.size is not None:
             return (*shape[:first], *self.size)
-        return (*shape[:first], *map(_scaled, shape[first:], self.scale or ()))
+        return (*shape[:first], *map(_scale_size, shape[first:], self.scale or ()))
 
     def axes(self, shape: Shape) -> Iterator[tuple[int, Taps]]:
         """The axes of an input of this shape along which something changes, and what each reads."""
@@ -179,7 +179,7 @@ def taps(
     """
     at = _coordinates(given, wanted, scale, coordinates, np.float32 if mode == "nearest" else np.float64)
     if mode == "nearest":
-        places = _rounded(at, rounding)[None]
+        places = _round_places(at, rounding)[None]
         weights = np.ones(places.shape)
     else:
         below = np.floor(at)
@@ -211,7 +211,7 @@ def _coordinates(given: int, wanted: int, scale: float, coordinates: str, dtype:
     return np.asarray((i + dtype(0.5)) * step - dtype(0.5) + dtype(moved))
 
 
-def _rounded(at: Array, rounding: str) -> Array:
+def _round_places(at: Array, rounding: str) -> Array:
     if rounding in ("floor", "ceil"):
         return np.asarray(np.floor(at) if rounding == "floor" else np.ceil(at))
     return np.asarray(np.ceil(at - 0.5) if rounding == "round_prefer_floor" else np.floor(at + 0.5))
@@ -223,7 +223,7 @@ def _of_cubic(apart: Array, a: float) -> Array:
     return np.where(apart <= 1, near, np.where(apart < 2, far, 0))
 
 
-def _scaled(size: int | Size, scale: float) -> int | Size:
+def _scale_size(size: int | Size, scale: float) -> int | Size:
     """A size times a scale, rounded down; where it follows the batch, only a whole scale is known before a run."""
     if not isinstance(size, Size):
         return int(np.floor(size * scale))

@@ -45,8 +45,7 @@ class Softmax(AlongAxis):
     """
 
     symbol = "softmax"
-    formula = r"e^{a_c} / \sum_k e^{a_k}"
-    derivative = r"h_c (1_{c=k} - h_k)"
+    formula = r"\frac{e^a}{\sum e^a}"
 
     def fprop(self, a: Value) -> Value:
         e = np.exp(_below_zero(a, self.axis))
@@ -63,8 +62,7 @@ class LogSoftmax(AlongAxis):
     """
 
     symbol = "log softmax"
-    formula = r"a_c - \log \sum_k e^{a_k}"
-    derivative = r"1_{c=k} - e^{h_k}"
+    formula = r"a - \log \sum e^a"
 
     def fprop(self, a: Value) -> Value:
         low = _below_zero(a, self.axis)

@@ -9,9 +9,10 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Constant, Value, holds_box, joined
+from flowgraph.box import Box, Constant, Value, holds_box, join_boxes
 from flowgraph.box.inference import Axes, axes_of, is_of_number
 from flowgraph.box.numpy_dispatch import implements
+from flowgraph.box.standing_in import StandIn
 from flowgraph.boxes.engine.shape_like import broadcast_like
 from flowgraph.errors import DtypeError, UsageError
 from flowgraph.shapes.size import product
@@ -19,17 +20,17 @@ from flowgraph.shapes.size import product
 
 def as_box(a: Value) -> Box:
     """A box as it is, everything else as a constant."""
-    return joined(a) if holds_box(a) else Constant(a)
+    return join_boxes(a) if holds_box(a) else Constant(a)
 
 
 def common_dtype(*values: Value) -> np.dtype[Any]:
     """The dtype that NumPy gives boxes, arrays and Python numbers together; of two numbers alone, that of both."""
-    return np.result_type(*(v if type(v) in (bool, int, float, complex) else joined(v).dtype for v in values))
+    return np.result_type(*(v if type(v) in (bool, int, float, complex) else join_boxes(v).dtype for v in values))
 
 
 def as_element(value: Value, dtype: np.dtype[Any], who: str) -> Any:
     """A value in the dtype of an array that it becomes part of; a number that the dtype cannot hold is refused."""
-    value = joined(value, who) if isinstance(value, list | tuple) else value
+    value = join_boxes(value, who) if isinstance(value, list | tuple | StandIn) else value
     if isinstance(value, Box) or (np.iscomplexobj(value) and dtype.kind not in "bc"):
         return as_box(value).astype(dtype)
     try:
@@ -101,20 +102,20 @@ def in_precision_of(grad: Value, like: Value) -> Any:
 @implements(np.zeros_like)
 def zeros_like(a: Value, dtype: DTypeLike | None = None, *, shape: Any = None) -> Any:
     """np.zeros_like of a box: zeros that follow its shape, or of another one."""
-    return _filled(a, 0, dtype, shape)
+    return _fill_like(a, 0, dtype, shape)
 
 
 @implements(np.ones_like)
 def ones_like(a: Value, dtype: DTypeLike | None = None, *, shape: Any = None) -> Any:
     """np.ones_like of a box: ones that follow its shape, or of another one."""
-    return _filled(a, 1, dtype, shape)
+    return _fill_like(a, 1, dtype, shape)
 
 
 @implements(np.full_like)
 def full_like(a: Value, fill_value: Value, dtype: DTypeLike | None = None, *, shape: Any = None) -> Any:
     """np.full_like of a box: one value, a number or a box, in every place of its shape, or of another one."""
     if not isinstance(fill_value, Box):
-        return _filled(a, fill_value, dtype, shape)
+        return _fill_like(a, fill_value, dtype, shape)
     if shape is not None:
         return np.broadcast_to(fill_value.astype(a.dtype if dtype is None else dtype), shape)
     return broadcast_like(fill_value.astype(a.dtype if dtype is None else dtype), a)
@@ -178,7 +179,7 @@ def isrealobj(x: Value) -> bool:
     return bool(x.dtype.kind != "c")
 
 
-def _filled(like: Value, value: Value, dtype: DTypeLike | None, shape: Any) -> Any:
+def _fill_like(like: Value, value: Value, dtype: DTypeLike | None, shape: Any) -> Any:
     dtype = like.dtype if dtype is None else np.dtype(dtype)
     filling = as_element(value, dtype, "np.full_like")
     return broadcast_like(filling, like) if shape is None else np.broadcast_to(filling, shape)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value, joined
+from flowgraph.box import Box, Value, join_boxes
 from flowgraph.box.inference import Axes, axes_of, axis_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.boxes.numpy_api.constructors import as_box, expand_along, slice_of_zeros, take_axis
@@ -41,7 +41,7 @@ def ediff1d(ary: Value, to_end: Value = None, to_begin: Value = None) -> Any:
     for name, end in (("to_begin", to_begin), ("to_end", to_end)):
         if end is None:
             continue
-        ravelled = np.ravel(joined(end))
+        ravelled = np.ravel(join_boxes(end))
         if not np.can_cast(ravelled.dtype, flat.dtype, "same_kind"):
             raise UsageError(f"np.ediff1d: found {name} of dtype {ravelled.dtype}, which is not cast to {flat.dtype}")
         parts.insert(0 if name == "to_begin" else len(parts), ravelled.astype(flat.dtype))
@@ -52,11 +52,12 @@ def ediff1d(ary: Value, to_end: Value = None, to_begin: Value = None) -> Any:
 def trapezoid(y: Value, x: Value = None, dx: Value = 1.0, axis: int = -1) -> Any:
     """np.trapezoid of a box: the area under the line through points at distances dx, or at places x."""
     y = as_box(y)
-    axis = axis_of(y, axis, y.ndim)
+    of_y = axis_of(y, axis, y.ndim)
     if x is not None:
-        x = joined(x)
-        dx = expand_along(np.diff(x), axis, y.ndim) if x.ndim == 1 else np.diff(x, axis=axis)
-    return np.sum(dx * (take_axis(y, axis, slice(1, None)) + take_axis(y, axis, slice(None, -1))) / 2.0, axis=axis)
+        x = join_boxes(x)
+        # a negative axis is counted in each array by itself, as x may have more axes than y, or fewer
+        dx = expand_along(np.diff(x), of_y, y.ndim) if x.ndim == 1 else np.diff(x, axis=axis)
+    return np.sum(dx * (take_axis(y, of_y, slice(1, None)) + take_axis(y, of_y, slice(None, -1))) / 2.0, axis=axis)
 
 
 @implements(np.gradient)
@@ -76,7 +77,7 @@ def gradient(f: Value, *varargs: Any, axis: Axes | None = None, edge_order: int 
             f"np.gradient: found {len(varargs)} spacings for {len(axes)} axes, needs one per axis, or a number"
         )
     spacings = varargs if len(varargs) == len(axes) else (varargs or (1.0,)) * len(axes)
-    slopes = [_slopes(f, i, _steps(f, i, joined(h)), edge_order) for i, h in zip(axes, spacings, strict=True)]
+    slopes = [_slopes(f, i, _steps(f, i, join_boxes(h)), edge_order) for i, h in zip(axes, spacings, strict=True)]
     return slopes[0] if len(slopes) == 1 else tuple(slopes)
 
 
@@ -89,7 +90,7 @@ def _numbers(a: Box, who: str) -> Box:
 
 def _as_end(end: Value, a: Value, axis: int) -> Any:
     """What np.diff puts before or after an array: a number becomes a slice of it."""
-    end = joined(end)
+    end = join_boxes(end)
     if end.ndim:
         return end
     return slice_of_zeros(a, axis).astype(np.result_type(a.dtype, end.dtype)) + end

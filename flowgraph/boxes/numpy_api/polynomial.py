@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value, joined
+from flowgraph.box import Box, Value, join_boxes
 from flowgraph.box.inference import try_fprop
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
@@ -28,7 +28,6 @@ class PolyVal(Box):
     numpy = np.polyval
     symbol = "polyval"
     formula = r"\sum_i p_i\, x^{n-1-i}"
-    derivative = r"x^{n-1-i}, \; \sum_i (n-1-i)\, p_i\, x^{n-2-i}"
     examples = (example((4,), (2, 3)), example((3,), ()), example((1,), (3,)), example((3,), np.array([0.0, -1.5])))
 
     @classmethod
@@ -40,6 +39,15 @@ class PolyVal(Box):
 
     def fprop(self, p: Value, x: Value) -> Value:
         return np.asarray(np.polyval(p, x))
+
+    def parts(self, p: Value, x: Value) -> Value | None:
+        """Coefficient by coefficient, as Horner does, where their number is known."""
+        if isinstance(p.shape[0], Size):
+            return None
+        total = np.zeros((), self.dtype) * x
+        for i in range(p.shape[0]):
+            total = total * x + p[i]
+        return total
 
     def bprop(self, grad: Value, h: Value, p: Value, x: Value) -> tuple[Value, ...]:
         exponents = np.flip(arange_like(p))
@@ -120,8 +128,8 @@ def _same_length(*polynomials: Value) -> Sequence[Any]:
     """Polynomials with as many coefficients as the longest of them."""
     boxes: list[Any] = [np.atleast_1d(as_box(a)) for a in polynomials]
     sizes = [a.shape[0] for a in boxes]
-    if len({a.ndim for a in boxes}) > 1:
-        raise ShapeError(f"np.polyadd, np.polysub: found {boxes[0].ndim} and {boxes[1].ndim} axes, needs one each")
+    if {a.ndim for a in boxes} != {1}:
+        raise ShapeError(f"np.polyadd, np.polysub: found {boxes[0].ndim} and {boxes[-1].ndim} axes, needs one each")
     if sizes.count(sizes[0]) == len(sizes):
         return boxes
     if any(isinstance(size, Size) for size in sizes):
@@ -145,7 +153,7 @@ def _constants(k: Any, m: int) -> list[Any]:
     """The constants of m integrals: 0 by default, one for all where there is one only."""
     k = 0.0 if k is None else k
     listed = list(k) if isinstance(k, list | tuple) or np.ndim(k) else [k]
-    constants = [joined(constant) for constant in (listed * m if len(listed) == 1 else listed)]
+    constants = [join_boxes(constant) for constant in (listed * m if len(listed) == 1 else listed)]
     if len(constants) < m:
         raise UsageError(f"np.polyint: found {len(constants)} constants for {m} integrals, needs one for each, or one")
     return constants[:m]
@@ -154,7 +162,7 @@ def _constants(k: Any, m: int) -> list[Any]:
 @implements(np.roots)
 def roots(p: Any) -> Any:
     """np.roots of a box: complex, as eigenvalues are; the first and the last coefficient must not be 0."""
-    p = _stacked(p)
+    p = _stack_boxes(p)
     degree = _length(p, "np.roots") - 1
     if degree < 1:
         return np.real(p[:0]).astype(np.float64)
@@ -168,7 +176,7 @@ def roots(p: Any) -> Any:
 @implements(np.poly)
 def poly(seq_of_zeros: Any) -> Any:
     """np.poly of a box: the coefficients of the polynomial with these roots, or of a matrix (complex ones)."""
-    seq_of_zeros = _stacked(seq_of_zeros)
+    seq_of_zeros = _stack_boxes(seq_of_zeros)
     zeros = np.linalg.eigvals(seq_of_zeros) if seq_of_zeros.ndim == 2 else np.atleast_1d(seq_of_zeros)
     zeros = zeros.astype(np.mintypecode(zeros.dtype.char))
     h: Any = np.ones(1, zeros.dtype)
@@ -215,7 +223,7 @@ def _covariance(scaled: Value, scale: Value, residuals: Value, cov: Value, ndim:
     return base * factor if ndim == 1 else np.expand_dims(base, -1) * factor
 
 
-def _stacked(numbers: Any) -> Any:
+def _stack_boxes(numbers: Any) -> Any:
     """A box as it is; of a list that holds boxes, one box."""
     return numbers if isinstance(numbers, Box) else np.stack(list(map(as_box, numbers)))
 

@@ -22,15 +22,14 @@ _TIED = np.array([[1.0, 3.0, 3.0], [2.0, 2.0, 2.0]])
 class Extreme(Fold, abstract=True):
     """The gradient goes to the element that was taken; elements that tie share it equally."""
 
-    derivative = "1_{a = h} / k"
     analytic = False
     slopes = "choice"
     fprop = by_numpy
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        taken = (a == self.restored(h, a)).astype(a.dtype)
+        taken = (a == self.restore_axes(h, a)).astype(a.dtype)
         ties = np.sum(taken, axis=self.axis, keepdims=True)
-        return (self.restored(grad, a) * (taken / ties),)
+        return (self.restore_axes(grad, a) * (taken / ties),)
 
 
 class Max(Extreme):
@@ -99,6 +98,10 @@ class AnyTrue(Fold):
     formula = r"\exists\, a"
     examples = (*Reduction.examples, example(np.array([[True, False], [False, False]]), axis=1))
 
+    def parts(self, a: Value) -> Value:
+        """Whether the number of those that are true is not 0."""
+        return np.sum((a != 0).astype(np.int64), axis=self.axis, keepdims=self.keepdims) > 0
+
 
 class AllTrue(Fold):
     """Whether all elements along the axes are true, or not 0; no gradient."""
@@ -109,6 +112,10 @@ class AllTrue(Fold):
     symbol = "all"
     formula = r"\forall\, a"
     examples = (*Reduction.examples, example(np.array([[True, False], [True, True]]), axis=1))
+
+    def parts(self, a: Value) -> Value:
+        """Whether the number of those that are false is 0."""
+        return np.sum((a == 0).astype(np.int64), axis=self.axis, keepdims=self.keepdims) == 0
 
 
 class CountNonzero(Reduction):
@@ -123,6 +130,10 @@ class CountNonzero(Reduction):
     def fprop(self, a: Value) -> Value:
         count = np.count_nonzero(a, axis=self.axis, keepdims=self.keepdims)
         return np.intp(count) if isinstance(count, int) else count  # an int of Python before NumPy 2.3
+
+    def parts(self, a: Value) -> Value:
+        """The sum of ones."""
+        return np.sum((a != 0).astype(np.int64), axis=self.axis, keepdims=self.keepdims)
 
 
 _HOLES = np.array([[np.nan, 3.0, 1.0], [2.0, np.nan, 2.0]])
@@ -139,7 +150,7 @@ def nansum(
     where: Value = None,
 ) -> Any:
     """np.nansum of a box: NaN adds nothing."""
-    return np.sum(filled(a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+    return np.sum(fill_nan(a, 0), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 @implements(np.nanprod)
@@ -153,19 +164,19 @@ def nanprod(
     where: Value = None,
 ) -> Any:
     """np.nanprod of a box: NaN is 1."""
-    return np.prod(filled(a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
+    return np.prod(fill_nan(a, 1), axis=axis, dtype=dtype, keepdims=keepdims, initial=initial, where=where)
 
 
 @implements(np.nancumsum)
 def nancumsum(a: Value, axis: Any = None, *, dtype: DTypeLike | None = None) -> Any:
     """np.nancumsum of a box: NaN adds nothing."""
-    return np.cumsum(filled(a, 0), axis=axis, dtype=dtype)
+    return np.cumsum(fill_nan(a, 0), axis=axis, dtype=dtype)
 
 
 @implements(np.nancumprod)
 def nancumprod(a: Value, axis: Any = None, *, dtype: DTypeLike | None = None) -> Any:
     """np.nancumprod of a box: NaN is 1."""
-    return np.cumprod(filled(a, 1), axis=axis, dtype=dtype)
+    return np.cumprod(fill_nan(a, 1), axis=axis, dtype=dtype)
 
 
 @implements(np.nanmax)
@@ -214,7 +225,7 @@ def nanmean(
     if not may_be_nan(a):
         return np.mean(a, axis=axis, dtype=dtype, keepdims=keepdims, where=where)
     a = in_floats(a, dtype)
-    total = np.sum(filled(a, 0), axis=axis, keepdims=keepdims, where=where)
+    total = np.sum(fill_nan(a, 0), axis=axis, keepdims=keepdims, where=where)
     return _ratio(total, count_where(a, _numbers(a, where), axis, keepdims).astype(total.dtype))
 
 
@@ -227,7 +238,7 @@ def nanvar(
     a, ddof = in_floats(a, dtype, real=True), one_of(ddof, correction)
     if not may_be_nan(a):
         return np.var(a, axis=axis, ddof=ddof, keepdims=keepdims, where=where, mean=mean)
-    total, number = squares(filled(a, 0), _numbers(a, where), axis, keepdims, mean)
+    total, number = squares(fill_nan(a, 0), _numbers(a, where), axis, keepdims, mean)
     return _ratio(total, number - ddof)
 
 
@@ -244,7 +255,7 @@ def nanstd(
     return np.where(variance == 0, 0, np.sqrt(one_at_zero(variance)))
 
 
-def filled(a: Value, value: Value) -> Any:
+def fill_nan(a: Value, value: Value) -> Any:
     """The array with a number in place of each NaN."""
     return np.where(np.isnan(a), value, a) if may_be_nan(a) else a
 
@@ -270,5 +281,5 @@ def _extreme(
     """The largest or smallest element that is not NaN; NaN if there is none."""
     if not may_be_nan(a):
         return reduce(a, axis=axis, keepdims=keepdims, initial=initial, where=where)
-    h = reduce(filled(a, beyond), axis=axis, keepdims=keepdims, initial=initial, where=where)
+    h = reduce(fill_nan(a, beyond), axis=axis, keepdims=keepdims, initial=initial, where=where)
     return h if initial is not None else np.where(np.all(np.isnan(a), axis=axis, keepdims=keepdims), np.nan, h)

@@ -33,12 +33,11 @@ class Prod(Fold):
     identity = 1
     symbol = "Π"
     formula = r"\prod a"
-    derivative = r"\prod_{j \neq i} a_j"
     remedies = {"fprop": remedies.PRODUCT}
     examples = (*Reduction.examples, example(_ZEROS, axis=1), example(_ZEROS, axis=(0, 1)))
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        grad = self.restored(grad, a)
+        grad = self.restore_axes(grad, a)
         if not a.ndim:
             return (grad,)
         for axis in self.axes(a.ndim):
@@ -61,7 +60,7 @@ class Others(Box):
 
     symbol = "Π others"
     formula = r"\prod_{j \neq i} a_j"
-    derivative = r"\prod_{j \neq i, k} a_j"
+    derivative = r"\left[\textstyle\sum_{i \neq k} \nabla_{h, i} \prod_{j \neq i, k} a_j\right]_k"
     examples = (example((4,)), example((3, 4), axis=1), example(_ZEROS), example((2, 3, 2), axis=1))
 
     def fprop(self, a: Value) -> Value:
@@ -133,7 +132,6 @@ class CumSum(Running):
     numpy = np.cumsum
     symbol = "cumsum"
     formula = r"\sum_{j \leq i} a_j"
-    derivative = r"1_{j \leq i}"
     remedies = {"fprop": remedies.SUM}
     examples = (*Running.examples, example((3, 4), axis=1, reverse=True))
 
@@ -157,7 +155,7 @@ class CumProd(Running):
     numpy = np.cumprod
     symbol = "cumprod"
     formula = r"\prod_{j \leq i} a_j"
-    derivative = r"1_{k \leq i} \prod_{j \leq i, j \neq k} a_j"
+    derivative = r"\left[\textstyle\sum_{i \geq k} \nabla_{h, i} \prod_{j \leq i, j \neq k} a_j\right]_k"
     remedies = {"fprop": remedies.PRODUCT}
     examples = (*Running.examples, example(_ZEROS, axis=1), example(_ZEROS))
 

@@ -8,9 +8,10 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import DTypeLike
 
-from flowgraph.box import Box, Value, joined
+from flowgraph.box import Box, Value, join_boxes
 from flowgraph.box.axes import Core
 from flowgraph.box.inference import Axes, axes_of, axis_of, small_shape, try_fprop
+from flowgraph.box.node import current
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import example
 from flowgraph.boxes.engine.shape_like import broadcast_like, count_like
@@ -47,7 +48,7 @@ def _plotting(alpha: float, beta: float) -> Callable[[Any, Any], Place]:
     return lambda n, q: _between(n * q + (alpha + q * (1 - alpha - beta)) - 1)
 
 
-def _averaged(n: int, q: Value) -> Place:
+def _average_at_steps(n: int, q: Value) -> Place:
     below, rest = _between(n * q - 1)
     return below, np.where(rest == 0, 0.5, 1.0)
 
@@ -71,7 +72,7 @@ Method = Literal[
 
 METHODS: dict[str, Callable[[Any, Any], Place]] = {
     "inverted_cdf": lambda n, q: (np.ceil(n * q - 1), None),
-    "averaged_inverted_cdf": _averaged,
+    "averaged_inverted_cdf": _average_at_steps,
     "closest_observation": _closest,
     "interpolated_inverted_cdf": _plotting(0, 1),
     "hazen": _plotting(0.5, 0.5),
@@ -89,10 +90,10 @@ METHODS: dict[str, Callable[[Any, Any], Place]] = {
 def places(method: str, n: int, q: Value) -> tuple[Any, Any, Any]:
     """The places below and above a quantile among n numbers, as integers, and the weight of the one above."""
     below, weight = METHODS[method](n, q)
-    return held(below, n), held(below + 1, n), weight
+    return clip_place(below, n), clip_place(below + 1, n), weight
 
 
-def held(place: Value, n: int) -> Any:
+def clip_place(place: Value, n: int) -> Any:
     """An index clipped to 0 and n - 1."""
     return np.minimum(np.maximum(place, 0), n - 1).astype(int)
 
@@ -111,7 +112,7 @@ class OrderStatistic(Box, abstract=True):
     axis: int = 0
     ignore_nan: bool = False
 
-    def chosen(self, n: int, axis: int, ndim: int) -> tuple[Any, Any, Any]:
+    def places_and_weight(self, n: int, axis: int, ndim: int) -> tuple[Any, Any, Any]:
         """Which of n numbers in order are taken: the places below and above, and the weight of the one above."""
         raise NotImplementedError
 
@@ -129,7 +130,7 @@ class OrderStatistic(Box, abstract=True):
             grad = np.where(n > 0, grad, 0)
         else:
             n = count_like(arange_like(a, axis))
-        low, high, weight = self.chosen(n, axis, a.ndim)
+        low, high, weight = self.places_and_weight(n, axis, a.ndim)
         ranks = low if weight is None else np.concatenate([low, high], axis=axis)
         shares = grad if weight is None else np.concatenate([grad * (1 - weight), grad * weight], axis=axis)
         return (_at_ranks(shares.astype(a.dtype), a, ranks, axis),)
@@ -168,7 +169,6 @@ class Median(OrderStatistic):
 
     symbol = "median"
     formula = r"\operatorname{median} a"
-    derivative = "1_{a = h}"
     core = Core("axis")
     examples = (
         example(_LINES, axis=1),
@@ -180,7 +180,7 @@ class Median(OrderStatistic):
     def fprop(self, a: Value) -> Value:
         return (np.nanmedian if self.ignore_nan else np.median)(a, axis=self.axis)
 
-    def chosen(self, n: int, axis: int, ndim: int) -> tuple[Any, Any, Any]:
+    def places_and_weight(self, n: int, axis: int, ndim: int) -> tuple[Any, Any, Any]:
         """The middle two, which are one for an odd n."""
         ones = np.ones((1,) * ndim, dtype=int)
         return (n - 1) // 2 * ones, n // 2 * ones, 0.5
@@ -208,7 +208,6 @@ class Quantile(OrderStatistic):
 
     symbol = "quantile"
     formula = r"(1 - w)\, a_{(i)} + w\, a_{(i+1)}"
-    derivative = r"(1 - w)\, 1_{(i)} + w\, 1_{(i+1)}"
     examples = (
         example(_LINES, q=0.3, axis=1),
         example((4, 3), q=(0.1, 0.5, 1.0)),
@@ -221,7 +220,7 @@ class Quantile(OrderStatistic):
             return np.full((*np.shape(self.q), *np.delete(a.shape, self.axis)), np.nan, a.dtype)
         return (np.nanquantile if self.ignore_nan else np.quantile)(a, self.q, axis=self.axis, method=self.method)
 
-    def chosen(self, n: int, axis: int, ndim: int) -> tuple[Any, Any, Any]:
+    def places_and_weight(self, n: int, axis: int, ndim: int) -> tuple[Any, Any, Any]:
         """The places that the method gives."""
         return places(self.method, n, expand_along(np.atleast_1d(self.q).astype(np.float64), axis, ndim))
 
@@ -249,10 +248,13 @@ def average(
         axes_of(a, axis, a.ndim)
     w = weights_for(weights, a, axis)
     dtype = np.result_type(a.dtype, w.dtype, *(["f8"] if a.dtype.kind in "biu" else []))
-    if not isinstance(w, Box) and np.any(np.sum(w, axis=axis) == 0):
-        raise UsageError("np.average: found weights whose sum is 0, needs another sum to divide by")
+    tape, known = current(), None if isinstance(w, Box) else np.sum(w, axis=axis)
     w = broadcast_like(w.astype(dtype), a)
     total = np.sum(w, axis=axis, keepdims=keepdims)
+    if tape is not None and known is None:
+        known = tape.value_of(total)
+    if known is not None and np.any(known == 0):
+        raise UsageError("np.average: found weights whose sum is 0, needs another sum to divide by")
     mean = np.sum(a * w, axis=axis, keepdims=keepdims) / total
     return (mean, total) if returned else mean
 
@@ -299,7 +301,7 @@ def corrcoef(x: Value, y: Value = None, rowvar: bool = True, *, dtype: DTypeLike
 
 def weights_for(weights: Value, a: Box, axis: Axes | None) -> Any:
     """Weights of the shape of an array, or of its sizes along some axes, so that they broadcast with it."""
-    w = joined(weights)
+    w = join_boxes(weights)
     if len(w.shape) == a.ndim and all(map(same, w.shape, a.shape)):
         return w
     if axis is None:
@@ -331,7 +333,7 @@ def _weights(weights: Value, name: str, x: Box) -> Any:
     """Weights of the observations, in double precision."""
     if weights is None:
         return None
-    w = joined(weights)
+    w = join_boxes(weights)
     if len(w.shape) != 1 or not same(w.shape[0], x.shape[1]):
         raise ShapeError(f"np.cov: found {name} of shape {shape_text(w.shape)}, needs ({x.shape[1]},), one per column")
     if not isinstance(w, Box) and (np.any(w < 0) or (name == "fweights" and np.any(w != np.round(w)))):
@@ -411,7 +413,7 @@ def _quantile(
             raise UsageError(f"np.quantile: found weights with method={method!r}, needs method='inverted_cdf'")
         full, _ = one_axis(as_box(weights_for(weights, a, axis)), axis)
     if weights is not None and not (ignore_nan and merged.shape[place] == 0):  # of nothing, however weighted, it is NaN
-        h = _weighted(merged, joined(parts), full, place, ignore_nan)
+        h = _weighted_quantile(merged, join_boxes(parts), full, place, ignore_nan)
     elif isinstance(parts, Box):
         h = _at_box(merged, parts, place, method, ignore_nan)
     else:
@@ -441,7 +443,7 @@ def _at_box(a: Value, q: Value, axis: int, method: str, ignore_nan: bool) -> Any
     return _quantiles_first(_nan_where_met(h, inorder, axis, ignore_nan), axis, q.ndim)
 
 
-def _weighted(a: Value, q: Value, weights: Value, axis: int, ignore_nan: bool) -> Any:
+def _weighted_quantile(a: Value, q: Value, weights: Value, axis: int, ignore_nan: bool) -> Any:
     """The first number at which the sum of the weights, of numbers in order, reaches the part q of their total."""
     if ignore_nan:
         weights = np.where(np.isnan(a), 0, weights)
@@ -449,7 +451,7 @@ def _weighted(a: Value, q: Value, weights: Value, axis: int, ignore_nan: bool) -
     running = np.cumsum(np.take_along_axis(weights, order, axis).astype(np.float64), axis=axis)
     share = running / np.expand_dims(take_axis(running, axis, -1), axis)
     below = np.expand_dims(np.where(share == 0, -1, share), -1) < np.atleast_1d(q)
-    rank = held(np.moveaxis(np.sum(below, axis=axis), -1, axis), count_like(arange_like(a, axis)))
+    rank = clip_place(np.moveaxis(np.sum(below, axis=axis), -1, axis), count_like(arange_like(a, axis)))
     inorder = np.take_along_axis(a, order, axis)
     h = np.take_along_axis(inorder, rank, axis)
     return _quantiles_first(_nan_where_met(h, inorder, axis, ignore_nan), axis, q.ndim)

@@ -49,7 +49,7 @@ def mask_of(a: Value, where: Value) -> Box:
     return mask
 
 
-def masked(a: Value, where: Value, neutral: Any) -> Any:
+def mask_elements(a: Value, where: Value, neutral: Any) -> Any:
     """The array with the identity of the reduction in place of the elements outside the mask."""
     if where is None or where is True:
         return a
@@ -62,10 +62,10 @@ def masked(a: Value, where: Value, neutral: Any) -> Any:
 
 def count_where(a: Value, where: Value, axis: Axes | None, keepdims: bool) -> Any:
     """How many elements along the axes the mask keeps."""
-    return np.sum(masked(np.ones_like(a, dtype=int), where, 0), axis=axis, keepdims=keepdims)
+    return np.sum(mask_elements(np.ones_like(a, dtype=int), where, 0), axis=axis, keepdims=keepdims)
 
 
-def started(a: Box, axis: Axes | None, initial: Value) -> tuple[Any, int]:
+def append_initial(a: Box, axis: Axes | None, initial: Value) -> tuple[Any, int]:
     """The array with the axes of a reduction made one, and the place of that axis.
 
     It has a slice more on it, of the value that the reduction starts from.
@@ -81,9 +81,9 @@ def squares(a: Value, where: Value, axis: Axes | None, keepdims: bool, mean: Val
     """The sum of squared deviations from the mean over the mask, and the number of elements."""
     number = count_where(a, where, axis, True)
     if mean is None:
-        total = np.sum(masked(a, where, 0), axis=axis, keepdims=True)
+        total = np.sum(mask_elements(a, where, 0), axis=axis, keepdims=True)
         mean = total / one_at_zero(number).astype(total.dtype)
-    distance = masked(a - mean, where, 0)
+    distance = mask_elements(a - mean, where, 0)
     total = np.sum(np.real(np.conj(distance) * distance), axis=axis, keepdims=keepdims)
     return total, count_where(a, where, axis, keepdims).astype(total.dtype)
 
@@ -142,7 +142,7 @@ class Reduction(Box, abstract=True):
             return (self.axis % ndim,)
         return axes_of(self, self.axis, ndim)
 
-    def restored(self, reduced: Value, a: Value) -> Any:
+    def restore_axes(self, reduced: Value, a: Value) -> Any:
         """A reduced array with its axes back, with size 1, so that it broadcasts with the child."""
         if self.keepdims or self.axis is None:
             return reduced
@@ -183,7 +183,7 @@ class Fold(Reduction, abstract=True):
             chosen = (
                 cls.identity if cls.identity is not None else as_element(initial, a.dtype, f"{cls.__name__}: initial=")
             )
-            a = masked(a, where, chosen)
+            a = mask_elements(a, where, chosen)
         if initial is None or cls.identity is not None:
             h = in_dtype(cls(a, axis=axis, keepdims=keepdims), dtype)
             if initial is None:
@@ -191,7 +191,7 @@ class Fold(Reduction, abstract=True):
             start = as_element(initial, h.dtype, f"{cls.__name__}: initial=")
             return h * start if cls.identity else h + start
         axis = None if is_of_number(a.ndim, axis) else axis
-        longer, place = started(a, axis, initial)
+        longer, place = append_initial(a, axis, initial)
         return axes_back(cls(longer, axis=place), a, axis, keepdims)
 
 
@@ -205,7 +205,6 @@ class Sum(Fold):
     identity = 0
     symbol = "Σ"
     formula = r"\sum a"
-    derivative = "1"
     core = Core("axis", summed=True)
     slopes = "share"
     remedies = {"fprop": remedies.SUM}
@@ -214,7 +213,7 @@ class Sum(Fold):
         return a.sum(axis=self.axis, keepdims=self.keepdims)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        return (broadcast_like(self.restored(grad, a), a),)
+        return (broadcast_like(self.restore_axes(grad, a), a),)
 
 
 class Mean(Reduction):
@@ -228,7 +227,6 @@ class Mean(Reduction):
     numpy = np.mean
     symbol = "mean"
     formula = r"\frac{1}{n} \sum a"
-    derivative = r"\frac{1}{n}"
     slopes = "share"
     remedies = {"fprop": remedies.MEAN}
 
@@ -241,14 +239,21 @@ class Mean(Reduction):
         a = in_floats(a, dtype)
         if where is None:
             return cls(a, axis=axis, keepdims=keepdims)
-        total = np.sum(masked(a, where, 0), axis=axis, keepdims=keepdims)
+        total = np.sum(mask_elements(a, where, 0), axis=axis, keepdims=keepdims)
         return total / count_where(a, where, axis, keepdims).astype(np.result_type(total.dtype, np.float16))
 
     def fprop(self, a: Value) -> Value:
         return average(a, self.axis, self.keepdims)
 
+    def parts(self, a: Value) -> Value | None:
+        """The sum over the number; NumPy goes other ways for the mean of nothing, of integers and of half precision."""
+        number = product(a.shape[axis] for axis in self.axes(a.ndim))
+        if not number or a.dtype.kind not in "fc" or a.dtype == np.float16:
+            return None
+        return np.sum(a, axis=self.axis, keepdims=self.keepdims) / number
+
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        return (broadcast_like(self.restored(grad / positive(count_like(a, self.axis)), a), a),)
+        return (broadcast_like(self.restore_axes(grad / positive(count_like(a, self.axis)), a), a),)
 
 
 class LogSumExp(Reduction):
@@ -263,7 +268,6 @@ class LogSumExp(Reduction):
     symbol = "logsumexp"
     per_element = 4  # a comparison, a difference, an exponential, a sum
     formula = r"\ln \sum \exp(a)"
-    derivative = r"\exp(a - h)"
 
     def fprop(self, a: Value) -> Value:
         a = a * 1.0
@@ -273,9 +277,9 @@ class LogSumExp(Reduction):
             return np.log(total) + (largest if self.keepdims else largest.reshape(total.shape))
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        softmax = np.exp(a - self.restored(finite_or_zero(h), a))
+        softmax = np.exp(a - self.restore_axes(finite_or_zero(h), a))
         total = np.sum(softmax, axis=self.axis, keepdims=True)
-        return (self.restored(grad, a) * (softmax / one_at_zero(total)),)
+        return (self.restore_axes(grad, a) * (softmax / one_at_zero(total)),)
 
 
 def average(a: Value, axis: Axes | None, keepdims: bool) -> Any:
@@ -375,7 +379,7 @@ def logsumexp(a: Value, axis: Axes | None = None, keepdims: bool = False) -> Any
 class Var(Reduction):
     """Variance along axes.
 
-    h = Σ (a - mean)² / (n - ddof)        dh/da = 2 (a - mean) / (n - ddof)
+    h = Σ |a - mean|² / (n - ddof)        dh/da = 2 (a - mean) / (n - ddof)
     """
 
     ddof: int | float = 0
@@ -383,8 +387,7 @@ class Var(Reduction):
     numpy = np.var
     symbol = "var"
     per_element = 4  # the mean, a difference, its square, a sum
-    formula = r"\frac{1}{n - ddof} \sum (a - \bar a)^2"
-    derivative = r"\frac{2 (a - \bar a)}{n - ddof}"
+    formula = r"\frac{1}{n - ddof} \sum |a - \operatorname{mean} a|^2"
     remedies = {"fprop": remedies.MEAN}
     examples = (*EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
 
@@ -406,13 +409,13 @@ class Var(Reduction):
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         centred = a - np.mean(a, axis=self.axis, keepdims=True)
         freedom = positive(count_like(real_part(a), self.axis) - self.ddof)
-        return (self.restored(grad / freedom, a) * (2 * conjugate(centred)),)
+        return (self.restore_axes(grad / freedom, a) * (2 * conjugate(centred)),)
 
 
 class Std(Reduction):
     """Standard deviation along axes.
 
-    h = √(Σ (a - mean)² / (n - ddof))        dh/da = (a - mean) / ((n - ddof) h)
+    h = √(Σ |a - mean|² / (n - ddof))        dh/da = (a - mean) / ((n - ddof) h)
 
     Where all numbers along the axes are equal there is no derivative; the gradient is 0 there.
     """
@@ -422,8 +425,7 @@ class Std(Reduction):
     numpy = np.std
     symbol = "std"
     per_element = 4  # the mean, a difference, its square, a sum
-    formula = r"\sqrt{\frac{1}{n - ddof} \sum (a - \bar a)^2}"
-    derivative = r"\frac{a - \bar a}{(n - ddof)\, h}"
+    formula = r"\sqrt{\frac{1}{n - ddof} \sum |a - \operatorname{mean} a|^2}"
     remedies = {"fprop": remedies.MEAN, "bprop": remedies.ROOT_SLOPE}
     examples = (*EXAMPLES[:4], example((3, 4), axis=1, ddof=1), example((5,), keepdims=True))
 
@@ -445,7 +447,7 @@ class Std(Reduction):
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         centred = a - np.mean(a, axis=self.axis, keepdims=True)
         freedom = positive(count_like(real_part(a), self.axis) - self.ddof)
-        return (self.restored(grad / (freedom * one_at_zero(h)), a) * conjugate(centred),)
+        return (self.restore_axes(grad / (freedom * one_at_zero(h)), a) * conjugate(centred),)
 
 
 def spread(a: Value, axis: Axes | None, ddof: float, keepdims: bool) -> Any:

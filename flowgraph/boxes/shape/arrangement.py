@@ -32,8 +32,6 @@ class Transpose(Box):
     numpy = np.transpose
     symbol = "T"
     arithmetic = False
-    formula = r"a^\top"
-    derivative = r"\nabla_h^\top"
     slopes = "share"
     examples = (example((3, 4)), example((2, 3, 4), axes=(2, 0, -2)), example((4,)), example(()))
 
@@ -139,6 +137,16 @@ class Roll(Box):
     def fprop(self, a: Value) -> Value:
         return np.roll(a, self.shift, self.axis)
 
+    def parts(self, a: Value) -> Value:
+        """Along each axis in turn the last elements first; without axes those of the flat array."""
+        if self.axis is None:
+            return np.reshape(roll_axis(np.reshape(a, (-1,)), self.shift, 0), a.shape)
+        axes = self.axis if isinstance(self.axis, tuple) else (self.axis,)
+        shifts = self.shift if isinstance(self.shift, tuple) else (self.shift,) * len(axes)
+        for shift, axis in zip(shifts, axes * (len(shifts) if len(axes) == 1 else 1), strict=True):
+            a = roll_axis(a, shift, axis)
+        return a
+
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         back = tuple(-shift for shift in self.shift) if isinstance(self.shift, tuple | list) else -self.shift
         return (np.roll(grad, back, self.axis),)
@@ -148,6 +156,15 @@ class Roll(Box):
         if self.axis is not None:
             axes_of(self, self.axis, len(a.shape))
         return a
+
+
+def roll_axis(a: Value, shift: Any, axis: int) -> Any:
+    """The last elements of an axis first; a size that follows the batch has no remainder, and is refused."""
+    size = a.shape[axis]
+    place = shift % size if size else 0
+    lead = (slice(None),) * (axis % a.ndim)
+    ends = (slice(size - place, None), slice(None, size - place))
+    return np.concatenate([a[(*lead, end)] for end in ends], axis=axis)
 
 
 @implements(np.swapaxes)

@@ -95,7 +95,7 @@ class SplitLike(Box):
         return sections(a, [like.shape[self.axis] for like in likes], self.axis)
 
     def bprop(self, grad: Value, h: Value, a: Value, *likes: Value) -> tuple[Value, ...]:
-        return joined(grad, h, self.axis), *(None for _ in likes)
+        return join_gradients(grad, h, self.axis), *(None for _ in likes)
 
     def infer(self, a: Spec, *likes: Spec) -> tuple[Spec, ...]:
         """The shapes of the others, the dtype of a."""
@@ -139,6 +139,10 @@ class Stack(Box):
     def fprop(self, *arrays: Value) -> Value:
         return np.stack(arrays, axis=self.axis)
 
+    def parts(self, *arrays: Value) -> Value:
+        """Arrays with an axis more, end to end along it."""
+        return np.concatenate([np.expand_dims(a, self.axis) for a in arrays], self.axis)
+
     def bprop(self, grad: Value, h: Value, *arrays: Value) -> tuple[Value, ...]:
         lead = (slice(None),) * (self.axis % grad.ndim)
         return tuple(grad[(*lead, i)] for i in range(len(arrays)))
@@ -172,7 +176,7 @@ def split_like(a: Value, *likes: Value, axis: int) -> tuple[Any, ...]:
     return (a,) if len(likes) == 1 else tuple(SplitLike.apply(a, *likes, axis=axis))
 
 
-def joined(grads: Sequence[Any], parts: Value, axis: int) -> Any:
+def join_gradients(grads: Sequence[Any], parts: Value, axis: int) -> Any:
     """The gradients of the parts of an array, end to end; zeros for a part that has none."""
     return np.concatenate(
         [np.zeros_like(parts[i]) if grad is None else grad for i, grad in enumerate(grads)], axis=axis
@@ -349,7 +353,7 @@ class Split(Box):
         return sections(a, self._sizes(a.shape[self.axis]), self.axis)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
-        return (joined(grad, h, self.axis),)
+        return (join_gradients(grad, h, self.axis),)
 
     def infer(self, a: Spec) -> tuple[Spec, ...]:
         """The sizes of the parts along the axis."""

@@ -11,7 +11,7 @@ import numpy as np
 from flowgraph.box import Box, Value
 from flowgraph.box.axes import AxisLabels
 from flowgraph.box.vocabulary import example
-from flowgraph.boxes.indexing.index import arange_like, index, index_add, lifted
+from flowgraph.boxes.indexing.index import arange_like, index, index_add, line_along
 from flowgraph.boxes.numpy_api.constructors import as_element, take_axis
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.shapes.indexing import ARRAY
@@ -27,8 +27,8 @@ def pad_constant(a: Value, widths: Widths, values: Value) -> Any:
     ends = values if isinstance(values, tuple | list) else (values, values)
     if len(ends) != 2 or any(np.ndim(end) for end in ends):
         raise UsageError("np.pad: found a box in constant_values=, needs one number or box, or (before, after)")
-    return _joined(
-        a, widths, lambda a, axis, side, width: _repeated(a, axis, width, as_element(ends[side], a.dtype, "np.pad"))
+    return _join_frames(
+        a, widths, lambda a, axis, side, width: _repeat_value(a, axis, width, as_element(ends[side], a.dtype, "np.pad"))
     )
 
 
@@ -41,9 +41,9 @@ def pad_statistic(a: Value, widths: Widths, mode: str, stat_length: Any) -> Any:
         part = a if count is None else take_axis(a, axis, slice(count) if not side else slice(-count, None))
         value = STATISTICS[mode](part, axis=axis, keepdims=True)
         value = np.rint(value) if a.dtype.kind in "iu" else value
-        return _repeated(a, axis, width, value.astype(a.dtype))
+        return _repeat_value(a, axis, width, value.astype(a.dtype))
 
-    return _joined(a, widths, frame)
+    return _join_frames(a, widths, frame)
 
 
 def pad_ramp(a: Value, widths: Widths, end_values: int | Sequence[Any]) -> Any:
@@ -56,7 +56,7 @@ def pad_ramp(a: Value, widths: Widths, end_values: int | Sequence[Any]) -> Any:
         ramp = ramp if a.dtype.kind in "fc" else np.floor(ramp)
         return (np.flip(ramp, axis) if side else ramp).astype(a.dtype)
 
-    return _joined(a, widths, frame)
+    return _join_frames(a, widths, frame)
 
 
 def pad_odd(a: Value, widths: Widths, with_edge: bool) -> Any:
@@ -73,19 +73,22 @@ def pad_odd(a: Value, widths: Widths, with_edge: bool) -> Any:
         while before or after:
             whole = (a.shape[axis] - (not with_edge)) // period * period
             left, right = min(before, whole), min(after, whole)
-            ends = _turned(a, axis, left, with_edge), np.flip(_turned(np.flip(a, axis), axis, right, with_edge), axis)
+            ends = (
+                _reflect_about_first(a, axis, left, with_edge),
+                np.flip(_reflect_about_first(np.flip(a, axis), axis, right, with_edge), axis),
+            )
             a = np.concatenate([ends[0], a, ends[1]], axis=axis)
             before, after = before - left, after - right
     return a
 
 
-def _turned(a: Value, axis: int, width: int, with_edge: bool) -> Any:
+def _reflect_about_first(a: Value, axis: int, width: int, with_edge: bool) -> Any:
     """The first elements reflected about the first one."""
     first = 0 if with_edge else 1
     return 2 * take_axis(a, axis, slice(1)) - np.flip(take_axis(a, axis, slice(first, first + width)), axis)
 
 
-def _joined(a: Value, widths: Widths, frame: Callable[[Any, int, int, int], Any]) -> Any:
+def _join_frames(a: Value, widths: Widths, frame: Callable[[Any, int, int, int], Any]) -> Any:
     """The array with what `frame` makes of it at both ends of each axis, one axis after the other."""
     for axis, pair in enumerate(widths):
         ends = [frame(a, axis, side, width) if width else None for side, width in enumerate(pair)]
@@ -93,7 +96,7 @@ def _joined(a: Value, widths: Widths, frame: Callable[[Any, int, int, int], Any]
     return a
 
 
-def _repeated(a: Box, axis: int, width: int, value: Value) -> Any:
+def _repeat_value(a: Box, axis: int, width: int, value: Value) -> Any:
     """A value as often as the frame is wide."""
     shape: Any = (*a.shape[:axis], width, *a.shape[axis + 1 :])
     return np.broadcast_to(value, shape)
@@ -191,7 +194,7 @@ class Pad(Box):
             return (index(grad, index=inside),)
         ndim = len(self.pad_width)
         places = [
-            lifted(np.pad(arange_like(a, axis), width, self.mode), axis, ndim)
+            line_along(np.pad(arange_like(a, axis), width, self.mode), axis, ndim)
             for axis, width in enumerate(self.pad_width)
         ]
         return (index_add(grad, a, *places, index=(ARRAY,) * ndim),)

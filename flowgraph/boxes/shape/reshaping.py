@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from flowgraph.box import Box, Value, joined
+from flowgraph.box import Box, Value, join_boxes
 from flowgraph.box.axes import AxisLabels, Core, labels_by_signature
 from flowgraph.box.inference import Axes, axes_of, is_of_number
 from flowgraph.box.numpy_dispatch import implements
@@ -166,6 +166,11 @@ class BroadcastTo(Box):
     def from_numpy(cls, array: Value, shape: Shape) -> Any:
         """np.broadcast_to; a size that follows the batch must be one of the array."""
         sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
+        if any(not isinstance(size, Size) and operator.index(size) < 0 for size in sizes):
+            raise ShapeError(
+                f"np.broadcast_to: found the shape {shape_text(sizes)}, needs sizes from 0; that of an axis of the "
+                f"array is array.shape[axis]"
+            )
         own = (None,) * (len(sizes) - array.ndim) + tuple(array.shape)
         for size, there in zip(sizes, own[-len(sizes) :] if sizes else (), strict=True):
             if isinstance(size, Size) and size != there:
@@ -257,7 +262,7 @@ def atleast_3d(*arys: Value) -> Any:
 
 def _each(function: Callable[..., Any], arrays: Sequence[Any]) -> Any:
     """The result for one array, a tuple of results for several."""
-    results = tuple(function(joined(a)) for a in arrays)
+    results = tuple(function(join_boxes(a)) for a in arrays)
     return results[0] if len(results) == 1 else results
 
 
@@ -301,12 +306,12 @@ def _range_of(shape: Shape, size: Size) -> range | None:
 
 def _filled_up(shape: Shape, to: Shape) -> Shape | None:
     """The new shape with -1 replaced by the remaining size, or None if the elements do not fit."""
-    fitted = _fitted(shape, to)
+    fitted = _fit_shape(shape, to)
     return tuple([unknown() if size is None else size for size in fitted]) if fitted and None in fitted else fitted
 
 
 @functools.lru_cache(4096)
-def _fitted(shape: Shape, to: Shape) -> Any:
+def _fit_shape(shape: Shape, to: Shape) -> Any:
     """The same, with None for a remaining size that is known in a run only."""
     total = product(shape)
     negative = [i for i, size in enumerate(to) if isinstance(size, int) and size < 0]

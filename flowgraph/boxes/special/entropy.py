@@ -29,6 +29,14 @@ class XLogY(Special):
     examples = (example((3, 4), (3, 4)), _WITH_ZERO)
     of_complex = True
 
+    def fprop(self, x: Value, y: Value) -> Value:
+        """By NumPy's logarithm, which takes a third of the time of SciPy's function; by that for complex numbers."""
+        dtype = np.result_type(x.dtype, y.dtype, np.float32)
+        if dtype.kind == "c":
+            return super().fprop(x, y)
+        zero = (x == 0) & ~np.isnan(y)
+        return np.where(zero, 0, x.astype(dtype) * quiet_log(np.where(zero, 1, y).astype(dtype)))
+
     def bprop(
         self, grad: Value, h: Value, x: Value, y: Value, *, needs: tuple[bool, ...] = (True, True)
     ) -> tuple[Value, ...]:
@@ -72,6 +80,12 @@ class Entr(Special):
     formula = r"-x \ln x"
     derivative = r"-\ln x - 1"
     domain = {"x": _POSITIVE}
+
+    def fprop(self, x: Value) -> Value:
+        """By NumPy's logarithm, which takes half the time of SciPy's function."""
+        x = x.astype(np.result_type(x.dtype, np.float32))
+        inside = np.where(x > 0, -x * np.log(np.where(x > 0, x, 1)), x)  # NaN is NaN
+        return np.where(x == 0, 0, np.where(x < 0, -inf, inside))
 
     def bprop(self, grad: Value, h: Value, x: Value) -> tuple[Value, ...]:
         return (grad * (-quiet_log(x) - 1),)
@@ -141,7 +155,6 @@ class Logit(Special):
     numpy = "scipy.special.logit"
     symbol = "logit"
     formula = r"\ln \frac{a}{1 - a}"
-    derivative = r"\frac{1}{a (1 - a)}"
     domain = {"a": Interval(0, 1, open=True)}
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
@@ -158,7 +171,6 @@ class LogExpit(Special):
     aliases = ("logsigmoid",)
     symbol = "log σ"
     formula = r"-\ln(1 + e^{-a})"
-    derivative = r"\sigma(-a)"
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         return (grad * Sigmoid.apply(-a),)

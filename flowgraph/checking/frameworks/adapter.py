@@ -12,6 +12,7 @@ import sys
 from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self, TypeAlias
 
@@ -19,7 +20,7 @@ import numpy as np
 
 from flowgraph.box.vocabulary import Value
 from flowgraph.checking.code_contents import reachable_values
-from flowgraph.checking.target import Inputs, is_float_array, parameter_names
+from flowgraph.checking.target import Inputs, attribute, is_float_array, parameter_names, parameters_of
 
 
 class Opened(NamedTuple):
@@ -86,7 +87,7 @@ class Arguments:
     ) -> Arguments:
         """The positional arguments of a call, those by name, and the function's own parameters, taken apart."""
         leaves: list[_Leaf] = []
-        named = [*zip(parameter_names(_inspected(function), len(given)), given, strict=True), *keywords.items()]
+        named = [*zip(parameter_names(_function_of_names(function), len(given)), given, strict=True), *keywords.items()]
         nests = [_taken_apart(value, name, kind, False, leaves) for name, value in named]
         first_own = len(leaves)
         nests += [_taken_apart(value, name, kind, True, leaves) for name, value in own.items()]
@@ -116,7 +117,7 @@ class Arguments:
 
 def arrays_in(value: Value) -> Iterator[Any]:
     """The leaves of nested lists, tuples, dicts and dataclasses."""
-    opened = _opened(value)
+    opened = _open_container(value)
     if opened is None:
         yield value
         return
@@ -124,18 +125,18 @@ def arrays_in(value: Value) -> Iterator[Any]:
         yield from arrays_in(member)
 
 
-def _inspected(function: Any) -> Callable[..., Any]:
+def _function_of_names(function: Any) -> Callable[..., Any]:
     """The function whose signature has the names: forward of a module or autograd.Function, or a wrapped one."""
-    forward = getattr(function, "forward", None)
-    if forward is None:
-        return getattr(function, "fun", function)  # type: ignore[no-any-return]
-    with_context = inspect.isclass(function) and next(iter(inspect.signature(forward).parameters), "")
+    forward = attribute(function, "forward")
+    if not callable(forward):
+        return next(filter(callable, (attribute(function, name) for name in ("fun", "make_node"))), function)
+    with_context = inspect.isclass(function) and next((parameter.name for parameter in parameters_of(forward)), "")
     return functools.partial(forward, None) if with_context in ("ctx", "context") else forward
 
 
 def _taken_apart(value: Value, name: str, kind: ArrayKind, fixed: bool, leaves: list[_Leaf]) -> Nest:
     """What puts the value together again; its leaves are added to the others."""
-    opened = kind.opened(value) or (_opened(value) if _holds_arrays(value, kind) else None)
+    opened = kind.opened(value) or (_open_container(value) if _holds_arrays(value, kind) else None)
     if opened is None:
         leaves.append(_Leaf(name.lstrip("."), value, fixed))
         return lambda values, written: next(values)
@@ -157,7 +158,7 @@ def _holds_arrays(value: Value, kind: ArrayKind) -> bool:
     )
 
 
-def _opened(value: Value) -> Opened | None:
+def _open_container(value: Value) -> Opened | None:
     """The members of what Python itself has to hold several values; None for anything else."""
     if isinstance(value, dict):
         keys = list(value)
@@ -211,7 +212,7 @@ class Adapter(ABC):
     def __init__(self, function: Callable[..., Any], given: Sequence[Any], keywords: Mapping[str, Any]) -> None:
         self.function = function
         self.arguments = Arguments.of(function, given, keywords, self.kind, self.own(given, keywords))
-        self.differentiated = self.chosen()
+        self.differentiated = self.differentiated_inputs()
         self.start()
 
     @classmethod
@@ -223,7 +224,7 @@ class Adapter(ABC):
         """The parameters of the function itself, by name."""
         return {}
 
-    def chosen(self) -> tuple[int, ...]:
+    def differentiated_inputs(self) -> tuple[int, ...]:
         """The inputs that are differentiated: every array of floats."""
         return tuple(i for i, x in enumerate(self.arguments.inputs) if is_float_array(x))
 
@@ -232,6 +233,10 @@ class Adapter(ABC):
         self._runs: deque[tuple[Any, Pullback]] = deque(maxlen=KEPT)
         self._refusals: dict[Hashable, str] = {}
 
+    def one_thread(self) -> AbstractContextManager[None]:
+        """Runs of the framework within it take one thread: the seconds of the processor count each that waits."""
+        return nullcontext()
+
     def of_subset(self, differentiated: tuple[int, ...]) -> Self:
         """The same function where only some of the inputs need a gradient."""
         made = copy.copy(self)
@@ -239,7 +244,7 @@ class Adapter(ABC):
         made.start()
         return made
 
-    def called(self, leaves: Sequence[Any]) -> Any:
+    def call_function(self, leaves: Sequence[Any]) -> Any:
         """The result of the function for these leaves, in the framework's own types."""
         positional, keywords, _ = self.arguments.put_together(leaves)
         return self.function(*positional, **keywords)
@@ -263,7 +268,7 @@ class Adapter(ABC):
                 f"return the result that is differentiated"
             )
         output = parts[0] if len(parts) == 1 else tuple(parts)
-        self._refused(inputs, parts, pull)
+        self._refuse_missing(inputs, parts, pull)
         self._runs.append((output, pull))
         return output
 
@@ -285,7 +290,7 @@ class Adapter(ABC):
         places = dict(zip(self.differentiated, active, strict=True))
         return [places.get(i, x) for i, x in enumerate(values)]
 
-    def _refused(self, inputs: Inputs, parts: list[Any], pull: Pullback) -> None:
+    def _refuse_missing(self, inputs: Inputs, parts: list[Any], pull: Pullback) -> None:
         """A gradient that the framework says it does not have is no mistake: such inputs are outside of the domain."""
         forms = [(x.shape, x.dtype) if isinstance(x, np.ndarray) else repr(x) for x in inputs]
         key = tuple(None if i in self.differentiated and type(x) is float else forms[i] for i, x in enumerate(inputs))
@@ -307,7 +312,7 @@ def wide_enough(value: Value) -> Any:
     return value
 
 
-def opened(value: Value) -> Opened | None:
+def open_complex(value: Value) -> Opened | None:
     """Complex arrays in two parts."""
     if not isinstance(value, np.ndarray) or value.dtype.kind != "c":
         return None
@@ -317,7 +322,8 @@ def opened(value: Value) -> Opened | None:
 
 def is_of(function: Any, package: str) -> bool:
     """Whether a function or class is defined in a package."""
-    return (getattr(function, "__module__", None) or "").partition(".")[0] == package
+    module = attribute(function, "__module__")
+    return type(module) is str and module.partition(".")[0] == package
 
 
 def names(function: Callable[..., Any], package: str, is_primitive: Callable[[Any], bool]) -> bool:
@@ -325,8 +331,10 @@ def names(function: Callable[..., Any], package: str, is_primitive: Callable[[An
     if is_of(function, package) or is_primitive(function):
         return True
     for value in reachable_values(function):
-        named = getattr(value, "__name__", None) if type(value).__name__ == "module" else None
+        named = attribute(value, "__name__") if type(value).__name__ == "module" else None
         if (isinstance(named, str) and named.partition(".")[0] == package) or is_primitive(value):
+            return True
+        if inspect.isroutine(value) and is_of(value, package):
             return True
     return False
 
@@ -335,13 +343,13 @@ class AutogradCode(Adapter):
     """Gradients come from autograd's make_vjp."""
 
     framework = "autograd"
-    kind = ArrayKind(lambda value: value, opened)
+    kind = ArrayKind(lambda value: value, open_complex)
     words = ("forward", "vjp")
 
     @classmethod
     def recognises(cls, function: Any, leaves: Sequence[Any]) -> bool:
         """By what the code names: its arguments are NumPy's."""
-        return names(function, "autograd", lambda value: bool(getattr(value, "_is_autograd_primitive", False)))
+        return names(function, "autograd", lambda value: attribute(value, "_is_autograd_primitive") is True)
 
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
         """The outputs, and the function that pulls gradients back through them."""
@@ -380,7 +388,7 @@ class AutogradCode(Adapter):
         return function, [inputs[i] for i in self.differentiated]
 
     def _values(self, inputs: Sequence[Any]) -> list[Any]:
-        result = self.called(inputs)
+        result = self.call_function(inputs)
         self.gives_one = not isinstance(getattr(result, "_value", result), tuple | list | dict)
         if isinstance(getattr(result, "_value", None), tuple | list):  # a box that holds several arrays
             result = [result[k] for k in range(len(result))]
@@ -438,6 +446,6 @@ class MygradCode(Adapter):
             else x
             for i, x in enumerate(inputs)
         ]  # fmt: skip
-        result = self.called(values)
+        result = self.call_function(values)
         tensors = [y for y in arrays_in(result) if isinstance(y, sys.modules["mygrad"].Tensor)]
         return [values[i] for i in self.differentiated], [y for y in tensors if y.dtype.kind == "f"]

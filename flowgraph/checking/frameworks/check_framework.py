@@ -14,15 +14,17 @@ from typing import Any, Literal, NamedTuple, TypeAlias, get_args
 import numpy as np
 
 from flowgraph.box.vocabulary import Value
-from flowgraph.checking.check_target import check_target, shielded
+from flowgraph.checking.check_target import check_target, shield_state
 from flowgraph.checking.frameworks.adapter import Adapter, Arguments, AutogradCode, MygradCode, arrays_in
 from flowgraph.checking.frameworks.jax_code import JaxCode
+from flowgraph.checking.frameworks.pytensor_code import PytensorCode
 from flowgraph.checking.frameworks.torch_code import TorchCode
 from flowgraph.checking.point import flatten, generator, unflatten
 from flowgraph.checking.report import Failure, Report, nothing, with_failures
 from flowgraph.checking.reproduce import definition_of, literal
 from flowgraph.checking.scope import Asked
-from flowgraph.checking.target import Shown, Target, annotations_of, name_of
+from flowgraph.checking.surrogates import with_surrogate
+from flowgraph.checking.target import Shown, Target, annotations_of, attribute, name_of
 from flowgraph.errors import UsageError
 
 PUBLIC = (
@@ -30,6 +32,7 @@ PUBLIC = (
     "jax.numpy", "jax.nn", "jax.numpy.linalg", "jax.numpy.fft", "jax.scipy.special", "jax.scipy.linalg", "jax.lax",
     "autograd.numpy", "autograd.numpy.linalg", "autograd.numpy.fft", "autograd.scipy.special",
     "autograd.scipy.linalg", "autograd.scipy.signal", "mygrad", "mygrad.nnet.activations",
+    "pytensor.tensor",
 )  # fmt: skip
 
 
@@ -89,6 +92,17 @@ LANGUAGES: dict[str, Language] = {
         "(f(*x).backward(), x[{k}].grad)[1]",
         "x[{k}] + s * np.eye({size})[{place}].reshape({shape})",
     ),
+    "pytensor": Language(
+        ("import numpy as np, pytensor",),
+        "pytensor.shared(np.array({numbers}, dtype='{dtype}'))",
+        "pytensor.shared(np.array({numbers}, dtype='{dtype}'))",
+        "{call}",
+        "(g * y).sum()",
+        "(g * y).sum()",
+        "pytensor.grad(f(*x), x[{k}])",
+        "x[{k}] + s * np.eye({size})[{place}].reshape({shape})",
+        "float({}.eval())",
+    ),
 }
 
 
@@ -106,7 +120,7 @@ class Snippet:
         """The lines for one mistake."""
         adapter, language = self.adapter, LANGUAGES[self.adapter.framework]
         lines, call = self._definition()
-        arrays = [self._written(x, i in shown.needing) for i, x in enumerate(shown.inputs)]
+        arrays = [self._write_value(x, i in shown.needing) for i, x in enumerate(shown.inputs)]
         grads = list(shown.grad) if isinstance(shown.grad, tuple | list) else [shown.grad]
         values = f"[{call}]" if adapter.gives_one else language.several.replace("{call}", call)
         product = language.complex_product if any(map(np.iscomplexobj, grads)) else language.product
@@ -114,7 +128,7 @@ class Snippet:
             *language.start,
             *(line for line in lines if line not in language.start),
             f"x = [{', '.join(arrays)}]",
-            f"grads = [{', '.join(self._written(np.asarray(g), False) for g in grads)}]",
+            f"grads = [{', '.join(self._write_value(np.asarray(g), False) for g in grads)}]",
             f"f = lambda *x: sum({product} for g, y in zip(grads, {values}))",
         ]
         word = adapter.words[1]
@@ -138,7 +152,7 @@ class Snippet:
         both = f"sum(s * f({', '.join([*before, moved, *after])}) for s in ({step!r}, -{step!r}))"
         return f"{language.number.format(both)} / {2 * step**2!r}"
 
-    def _written(self, value: Value, differentiated: bool) -> str:
+    def _write_value(self, value: Value, differentiated: bool) -> str:
         if not isinstance(value, np.ndarray):
             return literal(value)
         language = LANGUAGES[self.adapter.framework]
@@ -165,7 +179,7 @@ class Snippet:
 
 def public_name(function: Callable[..., Any]) -> tuple[str, str] | None:
     """The module and name under which a framework's user finds the function."""
-    name = getattr(function, "__name__", None)
+    name = attribute(function, "__name__")
     for module in PUBLIC:
         if isinstance(name, str) and getattr(sys.modules.get(module), name, None) is function:
             return module, name
@@ -175,7 +189,9 @@ def public_name(function: Callable[..., Any]) -> tuple[str, str] | None:
 def title(function: Callable[..., Any]) -> str:
     """torch.hypot rather than the name of whatever implements it."""
     public = public_name(function)
-    return ".".join(public) if public is not None else name_of(getattr(function, "fun", function))
+    if attribute(function, "make_node") is not None:  # an Op of PyTensor: its class, and what it was made with
+        return str(function)
+    return ".".join(public) if public is not None else name_of(attribute(function, "fun") or function)
 
 
 def call_text(adapter: Adapter, applied: bool) -> str | None:
@@ -196,14 +212,14 @@ def module_lines(module: Any) -> list[str]:
     """A module of torch.nn as the constructor's call that its repr is; what to fill in for any other."""
     torch_nn = f"torch.nn.{module!r}"
     if re.fullmatch(r"torch\.nn\.\w+\([^()]*(\([^()]*\)[^()]*)*\)", torch_nn.replace("\n", "")):
-        made = _evaluated(torch_nn)
+        made = _evaluate_text(torch_nn)
         if type(made) is type(module):
             training = "" if module.training else ".eval()"
             return ["import torch", f"function = {torch_nn}.double(){training}"]
     return [f"# fill in: function = your {type(module).__name__}, as it was given to the check, and .double()"]
 
 
-def _evaluated(text: str) -> Any:
+def _evaluate_text(text: str) -> Any:
     try:
         return eval(text, {"torch": sys.modules["torch"]})
     except Exception:
@@ -218,9 +234,10 @@ def function_lines(function: Callable[..., Any]) -> list[str]:
     return lines
 
 
-FrameworkName: TypeAlias = Literal["torch", "jax", "mygrad", "autograd"]
+FrameworkName: TypeAlias = Literal["torch", "jax", "mygrad", "autograd", "pytensor"]
 ADAPTERS: dict[FrameworkName, type[Adapter]] = {
     "torch": TorchCode, "mygrad": MygradCode, "jax": JaxCode, "autograd": AutogradCode,
+    "pytensor": PytensorCode,
 }  # fmt: skip
 
 
@@ -291,7 +308,7 @@ def framework_code(
         code=_code(function),
         snippet=Snippet(function, adapter).text,
         fixed_shapes=arguments.fixed,
-        annotations=annotations_of(getattr(function, "forward", None) or getattr(function, "fun", function)),
+        annotations=annotations_of(attribute(function, "forward") or attribute(function, "fun") or function),
         role=_role(arguments, adapter.differentiated),
         beside=adapter.beside,
     )
@@ -300,8 +317,8 @@ def framework_code(
 
 def _of_apply(function: Callable[..., Any]) -> Any:
     """The class where its `apply` is given: the class tells the names of its inputs, and its backward."""
-    owner = getattr(function, "__self__", None)
-    if getattr(function, "__name__", "") == "apply" and inspect.isclass(owner) and hasattr(owner, "backward"):
+    owner = attribute(function, "__self__")
+    if attribute(function, "__name__") == "apply" and isinstance(owner, type) and hasattr(owner, "backward"):
         return owner
     return function
 
@@ -323,9 +340,12 @@ def _with_way_out(error: Exception, name: str) -> Exception:
     return error
 
 
+HOLD_CODE = ("forward", "backward", "fun", "fwd", "bwd", "__wrapped__", "perform", "L_op")
+
+
 def _code(function: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
     """The functions in which numbers and branches are looked for."""
-    parts = [getattr(function, name, None) for name in ("forward", "backward", "fun", "fwd", "bwd", "__wrapped__")]
+    parts = [attribute(function, name) for name in HOLD_CODE]
     routines = tuple(part for part in parts if inspect.isroutine(part))
     return routines or (function,)
 
@@ -344,10 +364,17 @@ def check_framework(
     if made is None:
         return None
     target, adapter = made
+    declared = asked.surrogate or (attribute(function, "surrogate") if isinstance(function, type) else None)
+    if declared is not None:
+        smooth = type(adapter)(declared, given, keywords)
+        if len(smooth.arguments.inputs) != len(target.inputs):
+            raise UsageError(f"check: the surrogate of {target.name} needs its inputs: {', '.join(target.names)}")
+        target = with_surrogate(target, smooth.fprop, definition_of("fprop", declared))
     scope = asked.scope(strict=False)
-    report = check_target(target, asked.order, asked.seed, asked.calls, asked.effort.function, scope=scope)
-    with shielded():
-        report = with_failures(report, failures_of_needs(target, adapter, report))
+    with adapter.one_thread():
+        report = check_target(target, asked.order, asked.seed, asked.calls, asked.effort.function, scope=scope)
+        with shield_state():
+            report = with_failures(report, failures_of_needs(target, adapter, report))
     return in_words_of(adapter, report)
 
 
@@ -358,21 +385,22 @@ def in_words_of(adapter: Adapter, report: Report) -> Report:
     """The same report, which speaks of the framework's forward and backward pass instead of fprop and bprop."""
     forward, backward = adapter.words
 
-    def said(text: str) -> str:
+    def say_text(text: str) -> str:
         text = re.sub(r"\bfprop\b", forward, re.sub(r"\bbprop\b", backward, text))
         return SCALED.sub(r"inputs scaled by \1", text)
 
     return replace(
         report,
-        failures=[_said(failure, said, backward) for failure in report.failures],
-        warnings=[said(text) for text in report.warnings],
-        notes=[said(text) for text in report.notes],
-        skipped={said(reason): count for reason, count in report.skipped.items()},
+        failures=[_say_failure(failure, say_text, backward) for failure in report.failures],
+        warnings=[say_text(text) for text in report.warnings],
+        notes=[say_text(text) for text in report.notes],
+        remark=say_text(report.remark),
+        skipped={say_text(reason): count for reason, count in report.skipped.items()},
         words=(forward, backward),
     )
 
 
-def _said(failure: Failure, said: Callable[[str], str], backward: str) -> Failure:
+def _say_failure(failure: Failure, said: Callable[[str], str], backward: str) -> Failure:
     return replace(
         failure,
         test_case=said(failure.test_case),

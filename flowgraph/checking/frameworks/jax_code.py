@@ -19,9 +19,10 @@ import numpy as np
 
 from flowgraph.box.vocabulary import Value
 from flowgraph.checking.frameworks.adapter import Adapter, ArrayKind, Opened, Pullback, is_of, names, wide_enough
-from flowgraph.checking.frameworks.jax_numpy import OF_FLOATS, PRIMITIVES, accumulated, plain, settings_of
+from flowgraph.checking.frameworks.jax_numpy import OF_FLOATS, PRIMITIVES, accumulate_along, plain, settings_of
 from flowgraph.checking.point import generator
 from flowgraph.checking.target import Array, Inputs, form_of
+from flowgraph.peers import bind_arguments
 
 QUICK = {"xla_backend_optimization_level": 0}
 CLOSE = 1e-9  # relative, of NumPy and XLA
@@ -37,7 +38,7 @@ def to_numpy(value: Value) -> Any:
     return array.astype(np.float64) if jax.numpy.issubdtype(value.dtype, np.floating) else array
 
 
-def opened(value: Value) -> Opened | None:
+def open_pytree(value: Value) -> Opened | None:
     """Complex arrays in two parts, of a registered pytree the arrays of floats."""
     jax = sys.modules["jax"]
     if value is None or isinstance(value, dict | list | tuple):
@@ -73,7 +74,7 @@ def _is_inexact(leaf: object) -> bool:
     return isinstance(leaf, jax.Array | np.ndarray) and bool(jax.numpy.issubdtype(leaf.dtype, np.inexact))
 
 
-def _raised(error: Exception) -> Exception | None:
+def _error_of_shapes(error: Exception) -> Exception | None:
     """The error of the function for such shapes; None if it only cannot be traced, as it branches on values."""
     return None if isinstance(error, sys.modules["jax"].errors.JAXTypeError) else error
 
@@ -98,7 +99,7 @@ class JaxCode(Adapter):
     """Gradients come from jax.vjp, in 64 bits for as long as a call lasts."""
 
     framework = "jax"
-    kind = ArrayKind(to_numpy, opened)
+    kind = ArrayKind(to_numpy, open_pytree)
     words = ("forward", "vjp")
 
     @classmethod
@@ -110,7 +111,7 @@ class JaxCode(Adapter):
 
     def own(self, given: Sequence[Any], keywords: Mapping[str, Any]) -> Mapping[str, Any]:
         """The arrays of a callable pytree."""
-        return {} if opened(self.function) is None else {"": self.function}
+        return {} if open_pytree(self.function) is None else {"": self.function}
 
     def start(self) -> None:
         """Forget the compilations too."""
@@ -124,7 +125,7 @@ class JaxCode(Adapter):
         made._by_numpy = self._by_numpy
         return made
 
-    def called(self, leaves: Sequence[Any]) -> Any:
+    def call_function(self, leaves: Sequence[Any]) -> Any:
         """A callable pytree is called with the arrays of this run in it."""
         positional, keywords, own = self.arguments.put_together(leaves)
         function = own[0] if own else self.function
@@ -162,20 +163,20 @@ class JaxCode(Adapter):
         key = form_of(inputs, self.differentiated)
         if key not in self._programs:
             with _plain_tracebacks():
-                self._programs[key] = self._made(inputs, self._by_numpy)
+                self._programs[key] = self._make_program(inputs, self._by_numpy)
                 if len(self._programs) == 1 and not self._by_numpy:
                     self._by_numpy = self._agree(inputs, self._programs[key])
         if isinstance(self._programs[key], Exception):
             raise self._programs[key]
         return self._programs[key]
 
-    def _made(self, inputs: Inputs, by_numpy: bool) -> Any:
+    def _make_program(self, inputs: Inputs, by_numpy: bool) -> Any:
         """What gives the outputs of differentiated inputs, or their gradients for incoming ones."""
         jax = sys.modules["jax"]
         try:
             function, active, arriving = self._value_and_gradient(inputs)
         except Exception as error:
-            return _raised(error)
+            return _error_of_shapes(error)
         try:
             if by_numpy:
                 traced = Program(jax.make_jaxpr(function)(active, arriving), len(arriving))
@@ -212,7 +213,7 @@ class JaxCode(Adapter):
 
     def _agree(self, inputs: Inputs, compiled: Any) -> bool:
         """Whether NumPy gives the numbers of XLA, for the value and for the gradient."""
-        traced = self._made(inputs, by_numpy=True)
+        traced = self._make_program(inputs, by_numpy=True)
         if not callable(compiled) or not callable(traced):
             return False
         active = [inputs[i] for i in self.differentiated]
@@ -252,7 +253,7 @@ class JaxCode(Adapter):
 
     def _values(self, leaves: list[Any]) -> list[Any]:
         jax = sys.modules["jax"]
-        result = self.called(leaves)
+        result = self.call_function(leaves)
         self.gives_one = isinstance(result, jax.Array)
         results = jax.tree_util.tree_leaves(result)
         return [y for y in results if jax.numpy.issubdtype(jax.numpy.asarray(y).dtype, np.inexact)]
@@ -291,8 +292,8 @@ NUMPY: dict[str, Operation] = {
     **PRIMITIVES,
     "logistic": plain(lambda x: 1 / (1 + np.exp(-x))),
     "stop_gradient": plain(lambda x: x),
-    "cummax": accumulated(np.maximum.accumulate),
-    "cummin": accumulated(np.minimum.accumulate),
+    "cummax": accumulate_along(np.maximum.accumulate),
+    "cummin": accumulate_along(np.minimum.accumulate),
     "pad": _pad,
     "sort": _sort,
 }
@@ -307,21 +308,26 @@ class Program:
         self.constants = [(self._place(v), _array(c)) for v, c in zip(jaxpr.constvars, closed.consts, strict=True)]
         self.inputs = [self._place(v) for v in jaxpr.invars]
         self.steps = [
-            (_operation(e), [self._read(v) for v in e.invars], [self._place(v) for v in e.outvars], e.primitive)
+            (
+                _operation(e),
+                [self._read_variable(v) for v in e.invars],
+                [self._place(v) for v in e.outvars],
+                e.primitive,
+            )
             for e in jaxpr.eqns
         ]
-        self.outputs = [self._read(v) for v in jaxpr.outvars]
+        self.outputs = [self._read_variable(v) for v in jaxpr.outvars]
         self.first = first
-        self.needed = self._needed(self.outputs[:first])
+        self.needed = self._steps_needed(self.outputs[:first])
 
     def _place(self, variable: Any) -> int:
         return self.places.setdefault(variable, len(self.places))
 
-    def _read(self, variable: Any) -> tuple[bool, Any]:
+    def _read_variable(self, variable: Any) -> tuple[bool, Any]:
         """(whether it is a constant of the text, its place or the constant)."""
         return (True, _array(variable.val)) if hasattr(variable, "val") else (False, self._place(variable))
 
-    def _needed(self, outputs: Sequence[tuple[bool, Any]]) -> list[Any]:
+    def _steps_needed(self, outputs: Sequence[tuple[bool, Any]]) -> list[Any]:
         """The steps on which these outputs rest."""
         wanted = {place for constant, place in outputs if not constant}
         kept = []
@@ -358,21 +364,20 @@ def _operation(equation: Any) -> Operation:
     rule = (NUMPY.get(name) or (OF_FLOATS.get(name) if floats else None)) if real else None
     settings = None if rule is None else settings_of(rule, parameters)
     if rule is None or settings is None or parameters.get("num_keys", 1) != 1:
-        return _padded(equation) if name in PADDED.split() and floats else _by_xla(equation)
+        return _pad_operation(equation) if name in PADDED.split() and floats else _by_xla(equation)
     dtypes = [out.aval.dtype for out in equation.outvars]
 
-    def converted(*values: Any) -> Any:
+    def convert_values(*values: Any) -> Any:
         results = rule(*values, **settings)
         if not equation.primitive.multiple_results:
             return np.asarray(results, dtypes[0])
         return [np.asarray(result, dtype) for result, dtype in zip(results, dtypes, strict=True)]
 
-    return converted
+    return convert_values
 
 
 def _by_xla(equation: Any) -> Operation:
-    bound = equation.primitive.get_bind_params(equation.params)
-    functions, parameters = ((), bound) if isinstance(bound, dict) else bound  # by the version of JAX
+    functions, parameters = bind_arguments(equation.primitive, equation.params)
 
     def call(*values: Any) -> Any:
         results = equation.primitive.bind(*functions, *values, **parameters)
@@ -381,7 +386,7 @@ def _by_xla(equation: Any) -> Operation:
     return call
 
 
-def _padded(equation: Any) -> Operation:
+def _pad_operation(equation: Any) -> Operation:
     """An elementwise primitive on one axis of a few sizes, so that it is compiled for few of them."""
 
     def call(*values: Any) -> Any:

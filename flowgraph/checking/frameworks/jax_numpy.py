@@ -29,14 +29,18 @@ where they are kept; results are converted to the dtype that JAX says.
 
 
 def settings_of(rule: Rule, parameters: Mapping[str, Any]) -> dict[str, Any] | None:
-    """What a rule takes of the parameters of an equation; None where it leaves out one that may change its numbers."""
+    """What a rule takes of the parameters of an equation.
+
+    None where the rule leaves out one that may change its numbers, or needs one that this release of JAX does not have.
+    """
     taken = inspect.signature(rule).parameters.values()
     if any(one.kind is one.VAR_KEYWORD for one in taken):
         return dict(parameters)
-    names = {one.name for one in taken if one.kind is one.KEYWORD_ONLY}
-    if any(name not in names and _has_effect(name, value) for name, value in parameters.items()):
+    keywords = {one.name: one.default is one.empty for one in taken if one.kind is one.KEYWORD_ONLY}
+    is_incomplete = any(needed and name not in parameters for name, needed in keywords.items())
+    if is_incomplete or any(name not in keywords and _has_effect(name, value) for name, value in parameters.items()):
         return None
-    return {name: value for name, value in parameters.items() if name in names}
+    return {name: value for name, value in parameters.items() if name in keywords}
 
 
 def _has_effect(name: str, value: Foreign) -> bool:
@@ -50,7 +54,7 @@ def plain(function: Rule) -> Rule:
     return lambda *arrays: function(*arrays)
 
 
-def reduced(function: Rule) -> Rule:
+def reduce_axes(function: Rule) -> Rule:
     """A reduction over the axes of the primitive."""
     return lambda a, *, axes: function(a, axis=tuple(axes)) if axes else a
 
@@ -60,7 +64,7 @@ def place_of(function: Rule) -> Rule:
     return lambda a, *, axes: function(a, axis=axes[0])
 
 
-def accumulated(function: Rule) -> Rule:
+def accumulate_along(function: Rule) -> Rule:
     """What is accumulated along an axis, from its end where the primitive says so."""
 
     def rule(a: Foreign, *, axis: int, reverse: bool) -> Any:
@@ -83,12 +87,12 @@ def broadcast(a: Foreign, *, shape: Foreign, broadcast_dimensions: Foreign) -> A
     return moved if tuple(placed) == tuple(shape) else np.broadcast_to(moved, tuple(shape))
 
 
-def reshaped(a: Foreign, *, new_sizes: Foreign, dimensions: Foreign = None) -> Any:
+def reshape_rows(a: Foreign, *, new_sizes: Foreign, dimensions: Foreign = None) -> Any:
     """In rows, in another shape."""
     return np.reshape(a if dimensions is None else np.transpose(a, dimensions), tuple(new_sizes))
 
 
-def sliced(a: Foreign, *, start_indices: Foreign, limit_indices: Foreign, strides: Foreign = None) -> Any:
+def slice_rows(a: Foreign, *, start_indices: Foreign, limit_indices: Foreign, strides: Foreign = None) -> Any:
     """From starts to limits, in steps."""
     bounds = zip(start_indices, limit_indices, strides or (1,) * len(start_indices), a.shape, strict=True)
     return a[tuple(slice(None) if bound[:3] == (0, bound[3], 1) else slice(*bound[:3]) for bound in bounds)]
@@ -164,22 +168,22 @@ PRIMITIVES: dict[str, Rule] = {
     "mul": lambda a, b, *, out_dtype=None: np.multiply(*wide(out_dtype, a, b)),
     "integer_pow": integer_pow,
     "select_n": select,
-    "reduce_sum": reduced(np.sum),
-    "reduce_max": reduced(np.max),
-    "reduce_min": reduced(np.min),
-    "reduce_prod": reduced(np.prod),
-    "reduce_and": reduced(np.all),
-    "reduce_or": reduced(np.any),
+    "reduce_sum": reduce_axes(np.sum),
+    "reduce_max": reduce_axes(np.max),
+    "reduce_min": reduce_axes(np.min),
+    "reduce_prod": reduce_axes(np.prod),
+    "reduce_and": reduce_axes(np.all),
+    "reduce_or": reduce_axes(np.any),
     "argmax": place_of(np.argmax),
     "argmin": place_of(np.argmin),
-    "cumsum": accumulated(np.cumsum),
-    "cumprod": accumulated(np.cumprod),
+    "cumsum": accumulate_along(np.cumsum),
+    "cumprod": accumulate_along(np.cumprod),
     "broadcast_in_dim": broadcast,
-    "reshape": reshaped,
+    "reshape": reshape_rows,
     "squeeze": lambda a, *, dimensions: np.squeeze(a, axis=tuple(dimensions)) if dimensions else a,
     "transpose": lambda a, *, permutation: np.transpose(a, tuple(permutation)),
     "rev": lambda a, *, dimensions: np.flip(a, tuple(dimensions)),
-    "slice": sliced,
+    "slice": slice_rows,
     "concatenate": lambda *arrays, dimension: np.concatenate(arrays, axis=dimension),
     "split": lambda a, *, sizes, axis: tuple(np.split(a, np.cumsum(sizes)[:-1].tolist(), axis=axis)),
     "iota": iota,

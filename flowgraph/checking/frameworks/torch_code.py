@@ -29,7 +29,7 @@ def to_numpy(value: Value) -> Any:
     return np.array((value.double() if value.is_floating_point() else value).numpy())
 
 
-def opened(value: Value) -> Opened | None:
+def open_tensor(value: Value) -> Opened | None:
     """Complex tensors in two parts, of sparse ones the values."""
     torch = sys.modules["torch"]
     if not isinstance(value, torch.Tensor):
@@ -58,7 +58,7 @@ class TorchCode(Adapter):
     """Gradients come from torch.autograd.grad."""
 
     framework = "torch"
-    kind = ArrayKind(to_numpy, opened)
+    kind = ArrayKind(to_numpy, open_tensor)
     words = ("forward", "backward")
 
     def __init__(self, function: Callable[..., Any], given: Sequence[Any], keywords: Mapping[str, Any]) -> None:
@@ -67,6 +67,7 @@ class TorchCode(Adapter):
         super().__init__(function, given, keywords)
         self.function: Any = function.apply if inspect.isclass(function) else function  # type: ignore[attr-defined]
         self.writes_in_place = False
+        self.adds_to_grad = False
         self._random_state = None
         before = self.torch.get_rng_state()
         self._try_out()
@@ -92,16 +93,26 @@ class TorchCode(Adapter):
         self.beside = self.module.frozen
         return self.module.parameters
 
-    def chosen(self) -> tuple[int, ...]:
+    def differentiated_inputs(self) -> tuple[int, ...]:
         """As torch's own gradcheck has it.
 
         Of what is given those that require a gradient if any does, otherwise every tensor of floats; and all parameters
         of a module, since frozen ones are none of its inputs.
         """
-        arguments, floats = self.arguments, super().chosen()
+        arguments, floats = self.arguments, super().differentiated_inputs()
         given = [i for i in floats if i < arguments.first_own]
         asked = [i for i in given if getattr(arguments.originals[i], "requires_grad", False)]
         return (*(asked or given), *(i for i in floats if i >= arguments.first_own))
+
+    @contextlib.contextmanager
+    def one_thread(self) -> Iterator[None]:
+        """Each of 750 calls of softmax for 12 numbers wakes all threads: 1.3 s of the processor, in place of 0.12 s."""
+        threads = self.torch.get_num_threads()
+        self.torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            self.torch.set_num_threads(threads)
 
     def run(self, inputs: Inputs) -> tuple[list[Any], Pullback]:
         """The outputs, and the function that pulls gradients back through them."""
@@ -112,10 +123,11 @@ class TorchCode(Adapter):
             raise NotImplementedError("torch: no output requires a gradient, so that backward would raise")
 
         def pull(grads: tuple[Any, ...]) -> list[Any]:
-            chosen = [(y, self._tensor(g)) for y, g in zip(outputs, grads, strict=True) if y.requires_grad]
             if self.module is not None:  # what runs forward again during backward finds the parameters of its own run
                 self.module.put_in(self.arguments.put_together(leaves)[2])
-            gradients = self._pulled([y for y, _ in chosen], active, [g for _, g in chosen])
+            gradients: Any = None if self.adds_to_grad else self._pull_by_grad(outputs, active, grads)
+            if self.adds_to_grad:
+                gradients = self._pull_by_backward(self._values(leaves), active, grads)
             return [None if g is None else g.to_dense().numpy(force=True) for g in gradients]
 
         return [y.numpy(force=True) for y in outputs], pull
@@ -126,10 +138,10 @@ class TorchCode(Adapter):
         arriving = self._tensor(grad).requires_grad_()
         active = self._active(leaves)
         (y,) = self._values(leaves)
-        first = self._grad([y] if y.requires_grad else [], active, [arriving], create_graph=True)
+        first = self._grad([y] if y.requires_grad else [], [arriving], active, create_graph=True)
         pairs = [(r, grads[i]) for i, r in zip(self.differentiated, first, strict=True) if r is not None]
         chosen = [(r, self._tensor(g)) for r, g in pairs if g is not None and r.requires_grad]
-        computed = self._grad([r for r, _ in chosen], [arriving, *active], [g for _, g in chosen])
+        computed = self._grad([r for r, _ in chosen], [g for _, g in chosen], [arriving, *active])
         by_grad, *by_active = [None if g is None else g.to_dense().numpy(force=True) for g in computed]
         return (by_grad, None, *self._each(by_active, inputs))
 
@@ -155,19 +167,36 @@ class TorchCode(Adapter):
         """The differentiated tensors among the leaves, which require a gradient from here on."""
         return [leaves[i].requires_grad_() for i in self.differentiated]
 
-    def _pulled(self, outputs: list[Any], inputs: list[Any], grads: list[Any]) -> Any:
-        """By torch.autograd.grad, or by backward where the code says that it takes that alone."""
+    def _pull_by_grad(self, outputs: list[Any], inputs: list[Any], grads: Sequence[Any]) -> Any:
+        """By torch.autograd.grad; finds out whether the code takes `backward` alone, or adds to `.grad` itself."""
+        for x in inputs:
+            x.grad = None
         try:
-            return self._grad(outputs, inputs, grads)
+            gradients = self._grad(*self._with_grad(outputs, grads), inputs)
         except RuntimeError as error:
             if not BACKWARD_ALONE.search(str(error)):
                 raise
+            self.adds_to_grad = True
+            return None
+        self.adds_to_grad = any(x.grad is not None for x in inputs)
+        return gradients
+
+    def _pull_by_backward(self, outputs: list[Any], inputs: list[Any], grads: Sequence[Any]) -> list[Any]:
+        """By `backward`, as in training: what a reversible layer adds to `.grad` in its own backward is part of it.
+
+        Of a forward pass of its own, since such a layer frees or overwrites what it has kept.
+        """
         for x in inputs:
             x.grad = None
-        self.torch.autograd.backward(outputs, grads, retain_graph=True)
+        self.torch.autograd.backward(*self._with_grad(outputs, grads))
         return [x.grad for x in inputs]
 
-    def _grad(self, outputs: list[Any], inputs: list[Any], grads: list[Any], create_graph: bool = False) -> Any:
+    def _with_grad(self, outputs: list[Any], grads: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+        """The outputs that depend on what is differentiated, and what arrives at them."""
+        pairs = [(y, self._tensor(g)) for y, g in zip(outputs, grads, strict=True) if y.requires_grad]
+        return [y for y, _ in pairs], [g for _, g in pairs]
+
+    def _grad(self, outputs: list[Any], grads: list[Any], inputs: list[Any], create_graph: bool = False) -> Any:
         if not outputs:
             return [None] * len(inputs)
         return self.torch.autograd.grad(
@@ -209,7 +238,7 @@ class ModuleCopy:
     """
 
     def __init__(self, module: Any, given: Sequence[Any], keywords: Mapping[str, Any]) -> None:
-        self.module = _in_double(_copied(module))
+        self.module = _in_double(_copy_module(module))
         self._run_once(given, keywords)
         self.parameters = {name: tensor for name, tensor in self.module.named_parameters() if tensor.requires_grad}
         self.frozen = tuple(name for name, tensor in self.module.named_parameters() if not tensor.requires_grad)
@@ -249,7 +278,7 @@ class ModuleCopy:
         return self.module(*positional, **keywords)
 
 
-def _copied(module: Any) -> Any:
+def _copy_module(module: Any) -> Any:
     """A deep copy; tensors that were computed and are kept as plain attributes are copied as numbers."""
     lazy = sys.modules["torch"].nn.parameter
     memo: dict[int, Any] = {

@@ -1,11 +1,8 @@
 """Graphs as pure functions of JAX, which jit, grad, vmap and shard_map take, and functions of JAX as graphs."""
 
-from flowgraph.errors import install_hint
+from flowgraph.errors import optional
 
-try:
-    import jax  # noqa: F401
-except ImportError as missing:
-    raise ImportError(f"flowgraph.interop.jax: needs JAX; run: {install_hint('jax')}") from missing
+optional("jax", "flowgraph.interop.jax: needs JAX", "jax")
 
 from flowgraph.interop.jax.function import function, has_twin, parameters
 from flowgraph.interop.jax.graphs import graph_of

@@ -18,7 +18,7 @@ from flowgraph.graph import Graph, feeding
 from flowgraph.graph.feeding import refuse_overflow
 from flowgraph.loops import in_jax  # noqa: F401  (it registers rules)
 from flowgraph.plan.jax.array import struct_of
-from flowgraph.plan.jax.draws import drawn
+from flowgraph.plan.jax.draws import draw_leaf
 from flowgraph.plan.jax.evaluation import evaluate, refuse_unfit
 from flowgraph.plan.passes.inlining import concrete_leaves, specialise
 from flowgraph.shapes import size as sizing
@@ -163,7 +163,7 @@ def _draws(leaves: Sequence[Any], key: Value, sizes: Mapping[str, int]) -> list[
         )
     shapes = [tuple([int(sizing.evaluate(size, sizes)) for size in leaf.shape]) for leaf in leaves]
     return [
-        drawn(leaf, jax.random.fold_in(key, number), shape)
+        draw_leaf(leaf, jax.random.fold_in(key, number), shape)
         for number, (leaf, shape) in enumerate(zip(leaves, shapes, strict=True))
     ]
 
@@ -202,14 +202,14 @@ def read_arrays(graph: Graph, leaves: Sequence[Box], given: Value, what: str, *,
     for name in names:
         if name not in by_name:
             raise FeedError(f"jax: found no {name!r} among {what}, needs {_list(names)}")
-    return [_read(name, leaf, by_name[name], exact) for name, leaf in zip(names, leaves, strict=True)]
+    return [_read_array(name, leaf, by_name[name], exact) for name, leaf in zip(names, leaves, strict=True)]
 
 
 def _list(names: Sequence[str]) -> str:
     return ", ".join(names) or "nothing, {}"
 
 
-def _read(name: str, leaf: Box, value: Value, exact: bool) -> Any:
+def _read_array(name: str, leaf: Box, value: Value, exact: bool) -> Any:
     array = value if isinstance(value, jax.Array) else np.asarray(value)
     wanted = jax.dtypes.canonicalize_dtype(leaf.dtype)
     if wanted != leaf.dtype and leaf.dtype.kind in "fc":
@@ -242,14 +242,14 @@ def differentiable(graph: Graph, leaves: Sequence[Box]) -> Callable[..., tuple[A
 
     @jax.custom_vjp
     def compute(*values: Value) -> tuple[Any, ...]:
-        return _evaluated(graph, leaves, values)[3]
+        return _evaluate_graph(graph, leaves, values)[3]
 
     def forward(*primals: Foreign) -> tuple[tuple[Any, ...], Any]:
-        of, own, known, results = _evaluated(graph, leaves, [primal.value for primal in primals])
+        of, own, known, results = _evaluate_graph(graph, leaves, [primal.value for primal in primals])
         moved = [leaf for leaf, primal in zip(own, primals, strict=True) if primal.perturbed]
         backward = _Backward(of, own, [leaf for leaf in moved if leaf.dtype.kind in "fc"], known)
         kept: Any = jax.tree_util.Partial
-        return results, kept(backward, backward.kept(known))
+        return results, kept(backward, backward.read_values(known))
 
     def backward(gradient: Foreign, arriving: Value) -> tuple[Any, ...]:
         sent: tuple[Any, ...] = gradient(arriving)
@@ -259,7 +259,7 @@ def differentiable(graph: Graph, leaves: Sequence[Box]) -> Callable[..., tuple[A
     return compute
 
 
-def _evaluated(
+def _evaluate_graph(
     graph: Graph, leaves: Sequence[Box], values: Sequence[Any]
 ) -> tuple[Graph, list[Box], dict[Box, Any], tuple[Any, ...]]:
     """The graph for the shapes of these values, its leaves, the values of its boxes, those of the outputs."""
@@ -291,31 +291,33 @@ class _Backward:
         self.constants = {box: known[box] for box in read if not isinstance(known[box], jax.Array | tuple)}
         self.read = [box for box in read if box not in self.constants]
 
-    def kept(self, known: dict[Box, Any]) -> list[Any]:
+    def read_values(self, known: dict[Box, Any]) -> list[Any]:
         """The values that the gradients read."""
         return [known[box] for box in self.read]
 
     def __call__(self, kept: Sequence[Any], arriving: Sequence[Any]) -> tuple[Any, ...]:
         values = {**self.constants, **dict(zip(self.read, kept, strict=True))}
         values |= {
-            box: _turned(_instantiated(arriving[place])) for box, place in zip(self.arriving, self.places, strict=True)
+            box: _conjugate_complex(_instantiate_zeros(arriving[place]))
+            for box, place in zip(self.arriving, self.places, strict=True)
         }
         evaluate(self.boxes, values)
         grads = {
-            leaf: _turned(_settled(values[grad], leaf)) for leaf, grad in zip(self.moved, self.grads, strict=False)
+            leaf: _conjugate_complex(_fit_gradient(values[grad], leaf))
+            for leaf, grad in zip(self.moved, self.grads, strict=False)
         }
         return tuple([grads.get(leaf) for leaf in self.leaves])
 
 
-def _instantiated(grad: Value) -> Any:
+def _instantiate_zeros(grad: Value) -> Any:
     """The array of zeros for a symbolic zero."""
     return jnp.zeros(grad.shape, grad.dtype) if isinstance(grad, jax.custom_derivatives.SymbolicZero) else grad
 
 
-def _settled(grad: Value, leaf: Box) -> Any:
+def _fit_gradient(grad: Value, leaf: Box) -> Any:
     return jnp.broadcast_to(grad, leaf.shape).astype(jax.dtypes.canonicalize_dtype(leaf.dtype))
 
 
-def _turned(grad: Value) -> Any:
+def _conjugate_complex(grad: Value) -> Any:
     """The gradient of a complex value as JAX has it: the conjugate of that of flowgraph."""
     return jnp.conj(grad) if grad.dtype.kind == "c" else grad

@@ -7,15 +7,15 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property, reduce
-from typing import Any
+from typing import Any, cast
 
 import jax
 import numpy as np
-from jax.extend.core import ClosedJaxpr, Literal, jaxpr_as_fun
+from jax.extend.core import Literal
 
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.node import reopened
+from flowgraph.box.node import current_scope, reopen_scope
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import Digamma, Erf, Erfc, Erfinv, GammaLn, MaxPool, MeanPool, relu, sigmoid, silu
 from flowgraph.boxes.engine.passing_on import StopGradient
@@ -27,11 +27,12 @@ from flowgraph.interop.rules import (
     NoBoxesError,
     RuleTable,
     Translation,
-    fitted,
-    padded,
+    fit_dtype,
+    pad_or_cut,
     shortest,
     shortest_padding,
 )
+from flowgraph.peers import function_of_jaxpr, scan_parameters
 from flowgraph.shapes.spec import Spec
 
 PRIMITIVES = RuleTable()
@@ -54,7 +55,7 @@ def quotient(a: Foreign, b: Foreign) -> Any:
     return (a - np.fmod(a, b)) // b if a.dtype.kind in "iu" else a / b
 
 
-def rounded(a: Foreign, *, rounding_method: Foreign) -> Any:
+def round_array(a: Foreign, *, rounding_method: Foreign) -> Any:
     """To whole numbers: halves to even ones, or away from 0."""
     if rounding_method == jax.lax.RoundingMethod.TO_NEAREST_EVEN:
         return np.rint(a)
@@ -70,7 +71,7 @@ def pad(a: Foreign, value: Foreign, *, padding_config: Foreign) -> Any:
     if isinstance(constant, Box):
         raise NoBoxesError("pad with a number that is computed")
     pairs = [(before, after) for before, after, _ in padding_config]
-    return padded(a, pairs, constant_values=np.asarray(constant)[()])
+    return pad_or_cut(a, pairs, constant_values=np.asarray(constant)[()])
 
 
 _BOXES: dict[str, Callable[..., Any]] = {
@@ -80,7 +81,7 @@ _BOXES: dict[str, Callable[..., Any]] = {
     "function:relu": relu, "function:silu": silu, "function:logaddexp": np.logaddexp,
 }  # fmt: skip
 _RULES: dict[str, Callable[..., Any]] = {
-    **jax_numpy.PRIMITIVES, **jax_numpy.OF_FLOATS, "div": quotient, "round": rounded, "pad": pad,
+    **jax_numpy.PRIMITIVES, **jax_numpy.OF_FLOATS, "div": quotient, "round": round_array, "pad": pad,
     **{name: jax_numpy.plain(function) for name, function in _BOXES.items()},
 }  # fmt: skip
 for _name, _rule in _RULES.items():
@@ -88,7 +89,7 @@ for _name, _rule in _RULES.items():
 
 
 @primitive_rule("gather")
-def gathered(
+def gather_elements(
     a: Foreign, indices: Foreign, *, dimension_numbers: Foreign, slice_sizes: Foreign, mode: Foreign,
     fill_value: Foreign,
 ) -> Any:  # fmt: skip
@@ -145,7 +146,7 @@ def _in_order(a: Foreign, axes: Foreign) -> Any:
     return a if list(axes) == list(range(len(axes))) else np.transpose(a, tuple(axes))
 
 
-def pooled(pooling: Foreign, by_size: bool) -> Callable[..., Any]:
+def make_pooling(pooling: Foreign, by_size: bool) -> Callable[..., Any]:
     """A pooling over the axes whose window is larger than 1, which are moved to the end; times the size of a window."""
 
     def rule(
@@ -171,8 +172,8 @@ def pooled(pooling: Foreign, by_size: bool) -> Callable[..., Any]:
     return rule
 
 
-primitive_rule("reduce_window_max")(pooled(MaxPool, by_size=False))
-primitive_rule("reduce_window_sum")(pooled(MeanPool, by_size=True))
+primitive_rule("reduce_window_max")(make_pooling(MaxPool, by_size=False))
+primitive_rule("reduce_window_sum")(make_pooling(MeanPool, by_size=True))
 
 INLINED = ("jit", "pjit", "closed_call", "core_call", "custom_jvp_call", "custom_vjp_call", "checkpoint", "remat2")
 """Primitives that call a function, which becomes boxes itself."""
@@ -205,9 +206,10 @@ def graph_of(
     Returns
     -------
     Graph
-        Its outputs are the arrays that the function returns. Functions under `jax.jit` and `jax.named_scope` are
-        scopes. Primitives that no box stands for, loops, and functions of yours with `jax.custom_vjp` or
-        `jax.custom_jvp` are boxes that call JAX (`JaxOperation`). A short `jax.lax.scan` is unrolled.
+        Its outputs are the arrays that the function returns, its inputs stand in the order of the arguments. Functions
+        under `jax.jit` and `jax.named_scope` are scopes. Primitives that no box stands for, loops, and functions of
+        yours with `jax.custom_vjp` or `jax.custom_jvp` are boxes that call JAX (`JaxOperation`). A short `jax.lax.scan`
+        is unrolled.
 
     Raises
     ------
@@ -233,8 +235,10 @@ def graph_of(
         raise UsageError(f"graph_of: found parameters={strange[0]}, needs places of the {len(examples)} arguments")
     closed = jax.make_jaxpr(f)(*examples, **named)
     leaves = leaves_of(f, examples, named, places, closed)
-    outputs = _Translation().run(closed.jaxpr, closed.consts, leaves, "")
-    return Graph(*(output if isinstance(output, Box) else Constant(output) for output in outputs))
+    outputs = _Translation().run(closed.jaxpr, closed.consts, leaves, current_scope())
+    boxes = [output if isinstance(output, Box) else Constant(output) for output in outputs]
+    read = Graph(*boxes)
+    return Graph(*boxes, along=[leaf for leaf in leaves if leaf in read])
 
 
 def leaves_of(f: Foreign, examples: Foreign, named: Foreign, parameters: set[int], closed: Foreign) -> list[Box]:
@@ -250,7 +254,7 @@ def leaves_of(f: Foreign, examples: Foreign, named: Foreign, parameters: set[int
             parts.insert(0, _text(path[1]) if place is None else names[place])
         *scopes, last = "/".join(parts).split("/")
         dtype = _dtype_of(variable.aval, last)
-        with reopened("".join(f"{scope}/" for scope in scopes)):
+        with reopen_scope(current_scope() + "".join(f"{scope}/" for scope in scopes)):
             if trained:
                 leaves.append(Parameter(np.array(value, dtype), name=last))
             else:
@@ -289,46 +293,57 @@ class _Translation:
         )
         known.update(zip(jaxpr.invars, arguments, strict=True))
 
-        def read(variable: Foreign) -> Any:
+        def read_variable(variable: Foreign) -> Any:
             if isinstance(variable, Literal):
                 return np.asarray(variable.val, variable.aval.dtype)[()]  # type: ignore[attr-defined]
             return known[variable]
 
         for equation in jaxpr.eqns:
             path = scope + "".join(f"{part}/" for part in str(equation.source_info.name_stack).split("/") if part)
-            with reopened(path):
-                results = self._equation(jaxpr, equation, [*map(read, equation.invars)], path)
+            with reopen_scope(path):
+                results = self._equation(jaxpr, equation, [*map(read_variable, equation.invars)], path)
             known.update(zip(equation.outvars, results, strict=True))
-        return [read(variable) for variable in jaxpr.outvars]
+        return [read_variable(variable) for variable in jaxpr.outvars]
 
     def _equation(self, jaxpr: Foreign, equation: Foreign, given: list[Any], path: str) -> Sequence[Any]:
-        """The results of one equation of a jaxpr."""
+        """The results of one equation of a jaxpr, by boxes, or by one box that calls JAX."""
         name, settings = equation.primitive.name, equation.params
-        inner = settings.get("jaxpr", settings.get("call_jaxpr"))
-        if name in INLINED and not (name in OWN_DERIVATIVE and not _is_of_jax(inner)):
-            whole = PRIMITIVES.of([f"function:{_name_of(inner)}"]) if _is_of_jax(inner) else None
-            if whole is not None:
-                return [_fitted(name, whole(*given), equation.outvars[0].aval)]
-            return self._inlined(inner, given, self._scope_of(path, settings.get("name"), inner))
-        if name == "platform_index":
-            return [np.int32(_of_the_cpu(settings["platforms"]))]
-        if name == "cond" and settings.get("branches_platforms"):
-            return self._inlined(settings["branches"][_of_the_cpu(settings["branches_platforms"])], given[1:], path)
-        if name == "scan" and settings["length"] * len(inner.jaxpr.eqns) <= MOST_UNROLLED:
-            return self._unrolled(settings, given, path)
-        rule = PRIMITIVES.of([name])
-        taken = None if rule is None else jax_numpy.settings_of(rule, settings)
-        if rule is not None and taken is not None:
-            known = all(isinstance(one, Constant | np.generic) for one in given)
-            try:
-                made = rule(*(getattr(one, "value", one) if known else one for one in given), **taken)
-                results = made if equation.primitive.multiple_results else [made]
-                return [_fitted(name, result, out.aval) for result, out in zip(results, equation.outvars, strict=True)]
-            except NoBoxesError:
-                pass
-        return _opaque(jaxpr, equation, given)
+        try:
+            if name in INLINED:
+                return self._call(name, equation, given, path)
+            if name in _STRUCTURES:
+                known = scan_parameters(settings) if name == "scan" else settings
+                return cast(
+                    Sequence[Any], _STRUCTURES[name](self, given, path, **_read_parameters(_STRUCTURES[name], known))
+                )
+            rule = PRIMITIVES.of([name])
+            if rule is None:
+                return _opaque(jaxpr, equation, given)
+            are_numbers = all(isinstance(one, Constant | np.generic) for one in given)
+            made = rule(
+                *(getattr(one, "value", one) if are_numbers else one for one in given),
+                **_read_parameters(rule, settings),
+            )
+            results = made if equation.primitive.multiple_results else [made]
+            return [_fit_result(name, result, out.aval) for result, out in zip(results, equation.outvars, strict=True)]
+        except NoBoxesError:
+            return _opaque(jaxpr, equation, given)
 
-    def _inlined(self, inner: Foreign, given: Sequence[Any], path: str) -> list[Any]:
+    def _call(self, name: str, equation: Foreign, given: Sequence[Any], path: str) -> Sequence[Any]:
+        """A call of a function, whose equations become boxes, but of one of the user's with a derivative of its own."""
+        settings = equation.params
+        inner = settings.get("jaxpr", settings.get("call_jaxpr"))
+        jaxpr: Foreign = getattr(inner, "jaxpr", inner)
+        if inner is None or len(jaxpr.invars) != len(given):
+            raise NoBoxesError("a call with other parameters than are known")
+        if not _is_of_jax(inner):
+            if name in OWN_DERIVATIVE:
+                raise NoBoxesError("a derivative of its own")
+        elif (whole := PRIMITIVES.of([f"function:{_name_of(inner)}"])) is not None:
+            return [_fit_result(name, whole(*given), equation.outvars[0].aval)]
+        return self._inline_call(inner, given, self._scope_of(path, settings.get("name"), inner))
+
+    def _inline_call(self, inner: Foreign, given: Sequence[Any], path: str) -> list[Any]:
         jaxpr, constants = (inner.jaxpr, inner.consts) if hasattr(inner, "jaxpr") else (inner, ())
         return self.run(jaxpr, constants, given, path)
 
@@ -341,28 +356,61 @@ class _Translation:
         number = self._scopes[path + name]
         return f"{path}{name}{f'_{number}' if number > 1 else ''}/"
 
-    def _unrolled(self, settings: Foreign, given: Sequence[Any], path: str) -> list[Any]:
-        """The steps of a scan one after the other."""
-        first, last = settings["num_consts"], settings["num_consts"] + settings["num_carry"]
-        fixed, carry, sequences = given[:first], list(given[first:last]), given[last:]
+    def _unroll_scan(  # noqa: PLR0913  the parameters of the primitive
+        self, given: Sequence[Any], path: str, *, jaxpr: Foreign, length: int, reverse: bool, num_consts: int,
+        num_carry: int, linear: Foreign = (), unroll: Foreign = 1, _split_transpose: bool = False,
+    ) -> list[Any]:  # fmt: skip
+        """The steps of a short scan one after the other."""
+        step_of: Foreign = getattr(jaxpr, "jaxpr", jaxpr)
+        if length * len(step_of.eqns) > MOST_UNROLLED:
+            raise NoBoxesError("a long scan")
+        last = num_consts + num_carry
+        fixed, carry, sequences = given[:num_consts], list(given[num_consts:last]), given[last:]
         steps: list[list[Any]] = []
-        order = range(settings["length"])
-        for step in reversed(order) if settings["reverse"] else order:
-            results = self._inlined(settings["jaxpr"], [*fixed, *carry, *(rows[step] for rows in sequences)], path)
+        for step in reversed(range(length)) if reverse else range(length):
+            results = self._inline_call(jaxpr, [*fixed, *carry, *(rows[step] for rows in sequences)], path)
             carry = results[: len(carry)]
             steps.append(results[len(carry) :])
-        steps = steps[::-1] if settings["reverse"] else steps
+        steps = steps[::-1] if reverse else steps
         stacked = [np.stack(column) for column in zip(*steps, strict=True)]
         return [*carry, *stacked]
 
+    def _branch(
+        self, given: Sequence[Any], path: str, *, branches: Foreign, branches_platforms: Foreign = None
+    ) -> list[Any]:
+        """The branch that the CPU takes, where branches are for platforms."""
+        if not branches_platforms:
+            raise NoBoxesError("a branch that depends on numbers")
+        return self._inline_call(branches[_place_of_the_cpu(branches_platforms)], given[1:], path)
 
-def _of_the_cpu(platforms: Sequence[Any]) -> int:
+    def _platform(self, given: Sequence[Any], path: str, *, platforms: Foreign) -> list[Any]:
+        """The number of the platform on which it runs."""
+        return [np.int32(_place_of_the_cpu(platforms))]
+
+
+_STRUCTURES: dict[str, Callable[..., Any]] = {
+    "scan": _Translation._unroll_scan,
+    "cond": _Translation._branch,
+    "platform_index": _Translation._platform,
+}
+"""Primitives whose parameters hold jaxprs or say which of them runs."""
+
+
+def _read_parameters(rule: Callable[..., Any], parameters: Foreign) -> dict[str, Any]:
+    """What a rule takes of the parameters of an equation; there are no boxes for parameters that it does not know."""
+    taken = jax_numpy.settings_of(rule, parameters)
+    if taken is None:
+        raise NoBoxesError("parameters that are not known")
+    return taken
+
+
+def _place_of_the_cpu(platforms: Sequence[Any]) -> int:
     """Which of the branches for platforms the CPU takes: one that names it, or that of all others, None."""
     return next(place for place, names in enumerate(platforms) if names is None or "cpu" in names)
 
 
-def _fitted(name: str, made: Foreign, aval: Foreign) -> Box:
-    return fitted(f"graph_of: the rule for {name}", made, aval.shape, _dtype_of(aval, name))
+def _fit_result(name: str, made: Foreign, aval: Foreign) -> Box:
+    return fit_dtype(f"graph_of: the rule for {name}", made, aval.shape, _dtype_of(aval, name))
 
 
 def _opaque(jaxpr: Foreign, equation: Foreign, given: Sequence[Any]) -> Sequence[Any]:
@@ -451,4 +499,4 @@ class JaxOperation(Box):
     @cached_property
     def _function(self) -> Any:
         """The equation as a function of arrays."""
-        return jaxpr_as_fun(ClosedJaxpr(self.jaxpr, ()))
+        return function_of_jaxpr(self.jaxpr)

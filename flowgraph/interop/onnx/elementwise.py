@@ -87,40 +87,11 @@ def arctan2(box: Foreign, y: Foreign, x: Foreign) -> Any:
     return np.where(np.isnan(x) | np.isnan(y), x + y, angle)
 
 
-@parts_for(boxes.Heaviside)
-def heaviside(box: Foreign, a: Foreign, b: Foreign) -> Any:
-    """A step; of no number none."""
-    step = np.where(a < 0, number(box, 0), np.where(a == 0, b, number(box, 1)))
-    return np.where(np.isnan(a), a, step)
-
-
-@parts_for(boxes.Fmax, boxes.Fmin)
-def number_of_two(box: Foreign, a: Foreign, b: Foreign) -> Any:
-    """The larger or the smaller of two numbers; where one is NaN, the other."""
-    chosen = np.maximum(a, b) if isinstance(box, boxes.Fmax) else np.minimum(a, b)
-    return np.where(np.isnan(a), b, np.where(np.isnan(b), a, chosen)) if box.dtype.kind == "f" else chosen
-
-
-@parts_for(boxes.Sinc)
-def sinc(box: Foreign, a: Foreign) -> Any:
-    """sin(πa) / (πa); at zero that of a number so small that it is 1."""
-    angle = number(box, math.pi) * np.where(a == 0, number(box, 1e-20 if box.dtype != np.float16 else 1e-4), a)
-    return np.sin(angle) / angle
-
-
-@parts_for(boxes.XLogY, boxes.XLog1pY)
+@parts_for(boxes.XLog1pY)
 def x_log_y(box: Foreign, x: Foreign, y: Foreign) -> Any:
     """Zero where x is, unless y is NaN."""
     zero = (x == 0) & np.logical_not(np.isnan(y))
-    logarithm = np.log if isinstance(box, boxes.XLogY) else np.log1p
-    return np.where(zero, number(box, 0), x * logarithm(np.where(zero, number(box, 1), y)))
-
-
-@parts_for(boxes.Entr)
-def entropy(box: Foreign, x: Foreign) -> Any:
-    """-x log x; of zero 0, of a number below -inf."""
-    inside = np.where(x > 0, -x * np.log(np.where(x > 0, x, number(box, 1))), x)
-    return np.where(x == 0, number(box, 0), np.where(x < 0, number(box, -math.inf), inside))
+    return np.where(zero, number(box, 0), x * np.log1p(np.where(zero, number(box, 1), y)))
 
 
 @parts_for(boxes.RelEntr, boxes.KlDiv)
@@ -140,28 +111,16 @@ def relative_entropy(box: Foreign, x: Foreign, y: Foreign) -> Any:
     return np.where(np.isnan(x) | np.isnan(y), x + y, value)
 
 
-@parts_for(boxes.PolyVal, when=lambda box: isinstance(box.children[0].shape[0], int))
-def polynomial(box: Foreign, p: Foreign, x: Foreign) -> Any:
-    """Coefficient by coefficient, as Horner does."""
-    total = np.zeros((), box.dtype) * x
-    for i in range(p.shape[0]):
-        total = total * x + p[i]
-    return total
-
-
-parts_for(boxes.SignBit, when=lambda box: box.children[0].dtype.kind == "f")(lambda box, a: is_negative(a))
 made_of({
-    boxes.Exp2: lambda box, a: np.power(number(box, 2), a),
     boxes.Log2: lambda box, a: np.log(a) / number(box, math.log(2)),
     boxes.Log10: lambda box, a: np.log(a) / number(box, math.log(10)),
-    boxes.Copysign: lambda box, a, b: np.where(is_negative(b), -np.abs(a), np.abs(a)),
     boxes.Ldexp: lambda box, a, exponents: a * np.power(number(box, 2), exponents.astype(box.dtype)),
-    boxes.Degrees: lambda box, a: a.astype(box.dtype) * number(box, 180 / math.pi),
-    boxes.Radians: lambda box, a: a.astype(box.dtype) * number(box, math.pi / 180),
     boxes.Erfc: lambda box, a: 1 - boxes.Erf(a),
     boxes.NormalCdf: lambda box, a: number(box, 0.5) * (1 + boxes.Erf(a * number(box, math.sqrt(0.5)))),
-    boxes.LogExpit: lambda box, a: -boxes.Softplus(-a),
     boxes.Logit: lambda box, a: np.log(a / (1 - a)),
+    boxes.LogExpit: lambda box, a: -boxes.Softplus(-a),
+    boxes.LeftShift: lambda box, a, b: a * np.power(box.dtype.type(2), b),
+    boxes.RightShift: lambda box, a, b: a // np.power(box.dtype.type(2), b),
 })  # fmt: skip
 
 
@@ -206,7 +165,7 @@ both("Elu", boxes.ELU, alpha=("alpha", 1.0))
 both("Gelu", boxes.GELU, approximate=("approximate", "none"))
 
 
-def clipped(a: Foreign, low: float, high: float) -> Any:
+def clip_in_dtype(a: Foreign, low: float, high: float) -> Any:
     """Between two numbers, in the dtype of the array."""
     return np.minimum(np.maximum(a, a.dtype.type(low)), a.dtype.type(high))
 
@@ -233,14 +192,14 @@ read_as({
     "PRelu": lambda a, slope: np.where(a < 0, a * slope, a),
     "Softsign": lambda a: a / (1 + np.abs(a)),
     "Mish": lambda a: a * np.tanh(boxes.Softplus.apply(a)),
-    "HardSwish": lambda a: a * clipped(a / 6 + 0.5, 0, 1),
+    "HardSwish": lambda a: a * clip_in_dtype(a / 6 + 0.5, 0, 1),
 })  # fmt: skip
 
 
 read_by({
     "BitShift": lambda node, a, b: (np.left_shift if node.get("direction") == "LEFT" else np.right_shift)(a, b),
     "Swish": lambda node, a: a * boxes.Sigmoid.apply(node.get("alpha", 1.0) * a),
-    "HardSigmoid": lambda node, a: clipped(node.get("alpha", 0.2) * a + node.get("beta", 0.5), 0, 1),
+    "HardSigmoid": lambda node, a: clip_in_dtype(node.get("alpha", 0.2) * a + node.get("beta", 0.5), 0, 1),
     "ThresholdedRelu": lambda node, a: np.where(a > node.get("alpha", 1.0), a, a.dtype.type(0)),
     "Selu": lambda node, a: node.get("gamma", 1.0507009873554805) * boxes.ELU.apply(
         a, alpha=node.get("alpha", 1.6732632423543772)
@@ -328,52 +287,4 @@ write_by({
     boxes.ConstantPower: lambda writer, box, a: writer.op(
         "Pow", writer.cast(a, box.dtype), writer.constant(box.exponent, box.dtype)
     ),
-})  # fmt: skip
-
-
-@parts_for(boxes.FloorDivide, when=lambda box: box.dtype.kind == "f")
-def floor_divide(box: Box, a: Foreign, b: Foreign) -> Any:
-    """The floor of a quotient of floats: -1 or 0 by an infinite divisor, the quotient itself by zero."""
-    beyond = np.isinf(b) & np.logical_not(np.isinf(a) | np.isnan(a))
-    far = np.where((a != 0) & ((a < 0) != (b < 0)), box.dtype.type(-1), box.dtype.type(0))
-    near = np.where(beyond, box.dtype.type(1), b)
-    whole = np.where(b == 0, a / b, np.rint((a - np.remainder(a, near)) / near))
-    return np.where(beyond, far, whole)
-
-
-@parts_for(boxes.Clip)
-def clip(box: Foreign, a: Foreign) -> Any:
-    """The bounds that are finite."""
-    a = a if box.low == -np.inf else np.maximum(a, box.dtype.type(box.low))
-    return a if box.high == np.inf else np.minimum(a, box.dtype.type(box.high))
-
-
-@parts_for(boxes.Round)
-def rounded(box: Foreign, a: Foreign) -> Any:
-    """To so many decimals."""
-    scale = a.dtype.type(10.0 ** abs(box.decimals))
-    return np.rint(a * scale) / scale if box.decimals >= 0 else np.rint(a / scale) * scale
-
-
-@parts_for(boxes.NanToNum)
-def nan_to_num(box: Foreign, a: Foreign) -> Any:
-    """Finite numbers."""
-    info = np.finfo(box.dtype)
-    finite = np.where(np.isnan(a), box.dtype.type(box.nan), a)
-    finite = np.where(a == np.inf, box.dtype.type(info.max if box.posinf is None else box.posinf), finite)
-    return np.where(a == -np.inf, box.dtype.type(info.min if box.neginf is None else box.neginf), finite)
-
-
-@parts_for(boxes.Remainder)
-def remainder(box: Box, a: Foreign, b: Foreign) -> Any:
-    """The remainder with the sign of the divisor."""
-    rest = np.fmod(a, b)
-    return np.where((rest != 0) & ((rest < 0) != (b < 0)), rest + b, rest)
-
-
-made_of({
-    boxes.Trunc: lambda box, a: np.where(a < 0, np.ceil(a), np.floor(a)),
-    boxes.IsFinite: lambda box, a: np.logical_not(np.isnan(a) | np.isinf(a)),
-    boxes.LeftShift: lambda box, a, b: a * np.power(box.dtype.type(2), b),
-    boxes.RightShift: lambda box, a, b: a // np.power(box.dtype.type(2), b),
 })  # fmt: skip

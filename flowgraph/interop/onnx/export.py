@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import DTypeLike
 from flowgraph import __version__
 from flowgraph.box import Box, Constant, Leaf
 from flowgraph.box.leaves import Input, Parameter, Random
+from flowgraph.box.opening import inside_of
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.errors import UnsupportedError
@@ -22,7 +22,6 @@ from flowgraph.interop.onnx.table import OPERATIONS, PARTS
 from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.rebuild import on_children, rebuild
 from flowgraph.shapes.size import Shape, Size
-from flowgraph.shapes.spec import same
 
 LARGEST = 2**31 - 1
 """Bytes that a file of protocol buffers holds at most."""
@@ -211,7 +210,7 @@ DEEPEST = 40
 def open_boxes(graph: Graph) -> Graph:
     """The graph with each box without a rule replaced by what its fprop builds on boxes, where that can be written."""
     single = open_composites(graph, lambda box: len(box.outputs) == 1 or is_written(box), symbolic=True)
-    return rebuild(single, lambda box, children: _opened(on_children(box, children), DEEPEST))
+    return rebuild(single, lambda box, children: _open_to_written(on_children(box, children), DEEPEST))
 
 
 def is_written(box: Box) -> bool:
@@ -222,10 +221,10 @@ def is_written(box: Box) -> bool:
     return isinstance(box, Part) or (OPERATIONS.of(box) is not None and all(spec.dtype in WRITTEN for spec in specs))
 
 
-def _opened(box: Box, depth: int) -> Box:
+def _open_to_written(box: Box, depth: int) -> Box:
     if isinstance(box, Leaf | Part) or is_written(box) or not depth:
         return box
-    inside = _built(box)
+    inside = _build_parts(box)
     if inside is None:
         return box
     known = set(box.children)
@@ -234,25 +233,17 @@ def _opened(box: Box, depth: int) -> Box:
         if part in new:
             continue
         children = [new.get(child, child) for child in part.children]
-        new[part] = _opened(on_children(part, children), depth - 1) if part.children else part
+        new[part] = _open_to_written(on_children(part, children), depth - 1) if part.children else part
         if new[part] not in known and not is_written(new[part]):
             return box  # the box itself is what a user knows, and is named in the error
     return new[inside]
 
 
-def _built(box: Box) -> Box | None:
+def _build_parts(box: Box) -> Box | None:
     """A replacement for the box with the same shape and dtype; None if its fprop does not run on boxes."""
     rule = PARTS.of(box)
-    try:
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            inside = rule.function(box, *box.children) if rule else box.fprop(*box.children)
-    except Exception:  # whatever a fprop raises on boxes, on arrays it may run
-        return None
-    if not isinstance(inside, Box) or len(inside.outputs) != 1 or len(box.outputs) != 1 or type(inside) is type(box):
-        return None
-    alike = inside.dtype == box.dtype and len(inside.shape) == len(box.shape)
-    return inside if alike and all(map(same, inside.shape, box.shape)) else None
+    inside = inside_of(box, None if rule is None else rule.function) if len(box.outputs) == 1 else None
+    return None if inside is None else inside[0]
 
 
 class Writer:
@@ -354,7 +345,7 @@ class Writer:
         if not isinstance(size, Size):
             return self.ints(size)
         if size not in self._sizes:
-            self._sizes[size] = self._read(size)
+            self._sizes[size] = self._write_size(size)
         return self._sizes[size]
 
     def shape(self, shape: Shape) -> str:
@@ -363,7 +354,7 @@ class Writer:
             return self.ints(*map(int, shape))
         return str(self.op("Concat", *[self.size(size) for size in shape], dtype=np.int64, axis=0))
 
-    def _read(self, size: Size) -> str:
+    def _write_size(self, size: Size) -> str:
         """From the axis of a value, else by the polynomial of its names."""
         if size in self._axes:
             name, axis = self._axes[size]

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from flowgraph import boxes
-from flowgraph.box import Box, Constant
+from flowgraph.box import Constant
 from flowgraph.box.vocabulary import Foreign
-from flowgraph.boxes.engine.shape_like import broadcast_like
+from flowgraph.boxes.indexing.gather import index_along_axis
 from flowgraph.boxes.indexing.index import open_grid
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import Node
@@ -39,10 +39,15 @@ def read_gather_nd(node: Node, a: Foreign, places: Foreign) -> Any:
 
 
 def _grid(node: Node, places: Foreign, axes: Sequence[int], ndim: int) -> list[Any]:
-    """The places along each of these axes, which take room in a model whose sizes are known."""
+    """The places along each of these axes."""
+    _reserve_grid(node, places, axes)
+    return open_grid(places, axes, ndim=ndim, at=axes)
+
+
+def _reserve_grid(node: Node, places: Foreign, axes: Sequence[int]) -> None:
+    """Count the memory of the places along these axes, which are made where the sizes are known."""
     for size in (places.shape[axis] for axis in axes):
         node.make(0 if isinstance(size, Size) else 8 * size)
-    return open_grid(places, axes, ndim=ndim, at=axes)
 
 
 def _depth(node: Node, a: Foreign, places: Foreign) -> int:
@@ -54,13 +59,11 @@ def _depth(node: Node, a: Foreign, places: Foreign) -> int:
 def read_scatter_elements(node: Node, a: Foreign, places: Foreign, updates: Foreign) -> Any:
     """Elements put at the places that they name along an axis."""
     axis = node.axis("axis", 0, len(a.shape))
-    others = [i for i in range(len(a.shape)) if i != axis]
-    index = _grid(node, places, others, len(a.shape))
-    index.insert(axis, places)
-    return _scattered(node, a, tuple(index), updates)
+    _reserve_grid(node, places, [i for i in range(len(a.shape)) if i != axis])
+    return _scatter_updates(node, a, index_along_axis(places, places, axis), updates)
 
 
-def _scattered(node: Node, a: Foreign, index: tuple[Any, ...], updates: Foreign) -> Any:
+def _scatter_updates(node: Node, a: Foreign, index: tuple[Any, ...], updates: Foreign) -> Any:
     reduction = node.get("reduction", "none")
     if reduction == "none":
         return boxes.set_at(a, index, updates)
@@ -84,7 +87,7 @@ def read_compress(node: Node, a: Foreign, condition: Foreign) -> Any:
 @reader_for("OneHot")
 def read_one_hot(node: Node, places: Foreign, depth: Foreign, values: Foreign) -> Any:
     """Rows with one element on; a place below 0 counts from the end, and of one outside all elements are off."""
-    count = node.few(np.ravel(node.known(1))[0])
+    count = node.few(np.ravel(node.value_of_input(1))[0])
     axis = node.axis("axis", -1, len(places.shape) + 1)
     numbers = np.where(places < 0, places + places.dtype.type(count), places)
     line = np.arange(count).reshape((-1,) + (1,) * (len(places.shape) - axis)).astype(places.dtype)
@@ -93,7 +96,7 @@ def read_one_hot(node: Node, places: Foreign, depth: Foreign, values: Foreign) -
 
 read_by({
     "GatherElements": lambda node, a, places: taken_along(a, places, node.axis("axis", 0, len(a.shape))),
-    "ScatterND": lambda node, a, places, updates: _scattered(
+    "ScatterND": lambda node, a, places, updates: _scatter_updates(
         node, a, tuple(places[..., i] for i in range(_depth(node, a, places))), updates
     ),
     "NonZero": lambda node, a: np.stack(tuple(np.nonzero(a))),
@@ -104,17 +107,17 @@ read_by({
 def write_index(writer: Writer, box: Foreign, a: str, *indices: str) -> Any:
     """The operations for a NumPy index."""
     dims = [len(child.shape) for child in box.children[1:]]
-    return indexed(writer, a, len(box.children[0].shape), box.index, list(zip(indices, dims, strict=True)))
+    return write_indexing(writer, a, len(box.children[0].shape), box.index, list(zip(indices, dims, strict=True)))
 
 
-def indexed(writer: Writer, a: str, ndim: int, index: Sequence[Any], arrays: Sequence[tuple[str, int]]) -> str:
+def write_indexing(writer: Writer, a: str, ndim: int, index: Sequence[Any], arrays: Sequence[tuple[str, int]]) -> str:
     """The operations for a NumPy index of a value with so many axes; `arrays` are the arrays in it with their axes."""
     items = _per_axis(writer, ndim, index, arrays)
     new = [i for i, item in enumerate(items) if item is None]
     if new:
         a = writer.op("Unsqueeze", a, writer.ints(*new))
         items = [slice(None) if item is None else item for item in items]
-    a = _sliced(writer, a, items)
+    a = _write_slices(writer, a, items)
     chosen = [(axis, item) for axis, item in enumerate(items) if isinstance(item, tuple)]
     places = [(axis, int(item)) for axis, item in enumerate(items) if isinstance(item, int | np.integer)]
     if not chosen:
@@ -126,7 +129,7 @@ def indexed(writer: Writer, a: str, ndim: int, index: Sequence[Any], arrays: Seq
     if len(chosen) == 1:
         axis, (name, _) = chosen[0]
         return str(writer.op("Gather", a, name, axis=axis))
-    return _gathered(writer, a, len(items), chosen, _stand_together(index))
+    return _write_gather(writer, a, len(items), chosen, _stand_together(index))
 
 
 def _per_axis(writer: Writer, ndim: int, index: Sequence[Any], arrays: Sequence[tuple[str, int]]) -> list[Any]:
@@ -155,7 +158,7 @@ def _places(writer: Writer, name: str, axes: int) -> list[Any]:
     return [(writer.op("Gather", nonzero, writer.constant(i, np.int64), axis=0), 1) for i in range(axes)]
 
 
-def _sliced(writer: Writer, a: str, items: Sequence[Any]) -> str:
+def _write_slices(writer: Writer, a: str, items: Sequence[Any]) -> str:
     cuts = [(axis, item) for axis, item in enumerate(items) if isinstance(item, slice) and item != slice(None)]
     if not cuts:
         return a
@@ -175,13 +178,13 @@ def _stand_together(index: Sequence[Any]) -> bool:
     return all(kinds[first:last])
 
 
-def _gathered(writer: Writer, a: str, ndim: int, chosen: Sequence[tuple[int, Any]], together: bool) -> str:
+def _write_gather(writer: Writer, a: str, ndim: int, chosen: Sequence[tuple[int, Any]], together: bool) -> str:
     """Elements at places along several axes."""
     axes = [axis for axis, _ in chosen]
     rest = [axis for axis in range(ndim) if axis not in axes]
     if axes != list(range(len(axes))):
         a = writer.op("Transpose", a, perm=[*axes, *rest])
-    places, count = _stacked(writer, [pair for _, pair in chosen])
+    places, count = _stack_places(writer, [pair for _, pair in chosen])
     gathered: str = writer.op("GatherND", a, places)
     before = sum(axis < axes[0] for axis in rest)
     if not together or not before:
@@ -190,7 +193,7 @@ def _gathered(writer: Writer, a: str, ndim: int, chosen: Sequence[tuple[int, Any
     return str(writer.op("Transpose", gathered, perm=order))
 
 
-def _stacked(writer: Writer, pairs: Sequence[tuple[str, int]]) -> tuple[str, int]:
+def _stack_places(writer: Writer, pairs: Sequence[tuple[str, int]]) -> tuple[str, int]:
     """Arrays of places, broadcast against each other, along a new last axis; and the number of axes before it."""
     zero = writer.constant(0, np.int64)
     for name, _ in pairs:
@@ -205,7 +208,7 @@ def write_scattered(writer: Writer, box: Foreign, *names: str) -> Any:
     adds = isinstance(box, boxes.IndexAdd)
     dims = [len(child.shape) for child in box.children[2:]]
     flat = _flat_places(writer, box.shape)
-    taken = indexed(writer, flat, len(box.shape), box.index, list(zip(names[2:], dims, strict=True)))
+    taken = write_indexing(writer, flat, len(box.shape), box.index, list(zip(names[2:], dims, strict=True)))
     places = writer.op("Reshape", taken, writer.ints(-1))
     values = writer.op("Reshape", writer.cast(names[0 if adds else 1], box.dtype), writer.ints(-1))
     if adds:
@@ -255,20 +258,3 @@ def digitize(box: Foreign, x: Foreign, bins: Foreign) -> Any:
     values = x[..., None]
     rising, falling = (bins < values, bins >= values) if box.right else (bins <= values, bins > values)
     return np.sum(np.where(bins[0] <= bins[-1], rising, falling).astype(np.int64), axis=-1)
-
-
-@parts_for(boxes.Choose, when=lambda box: box.mode in ("raise", "wrap", "clip"))
-def choose(box: Foreign, number: Foreign, *choices: Foreign) -> Any:
-    """By the stacked choices; a number that is none is taken as the box says."""
-    count = len(choices)
-    if box.mode == "raise":
-        number = np.where((number < 0) | (number >= count), count, number)  # which Gather refuses in the run
-    elif box.mode == "wrap":
-        number = np.remainder(number, count)
-    else:
-        number = np.minimum(np.maximum(number, 0), count - 1)
-    like: Box = number.astype(box.dtype)
-    for choice in choices:
-        like = like + choice.astype(box.dtype) * box.dtype.type(0) if choice.shape else like
-    stacked = np.stack([broadcast_like(choice.astype(box.dtype), like) for choice in choices])
-    return np.take_along_axis(stacked, broadcast_like(number, like)[None], 0)[0]

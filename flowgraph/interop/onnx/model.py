@@ -14,7 +14,7 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.inference import bounded_trials
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.node import reopened
+from flowgraph.box.node import current_scope, reopen_scope
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import SavedFileError
 from flowgraph.graph import Graph
@@ -73,15 +73,15 @@ def module_titles(path: str | os.PathLike[str]) -> dict[str, str]:
     """What the modules are of which PyTorch has written down the names and classes: "0 · Linear", by their scopes."""
     titles: dict[str, str] = {}
     for node in _model_in(path).graph.node:
-        kinds = _noted(node, "class_hierarchy")
-        for (_, parts), kind in zip(_module_paths(_noted(node, "name_scopes")), kinds, strict=False):
+        kinds = _module_names(node, "class_hierarchy")
+        for (_, parts), kind in zip(_module_paths(_module_names(node, "name_scopes")), kinds, strict=False):
             if parts:
                 title = f"{parts[-1]} · {kind.rpartition('.')[2]}"
                 titles.setdefault(scope_of_parts(parts)[:-1], printable(title))
     return titles
 
 
-def _noted(node: Foreign, what: str) -> list[str]:
+def _module_names(node: Foreign, what: str) -> list[str]:
     """Names that PyTorch noted of the modules around a node, from the outside in; none where it has not."""
     notes = (entry.value for entry in node.metadata_props if entry.key == f"pkg.torch.onnx.{what}")
     return re.findall(r"'([^']*)'", next((note for note in notes if len(note) < 4096), ""))[:-1]
@@ -198,8 +198,10 @@ class ModelReader:
         if wrong:
             raise SavedFileError(f"found known={sorted(wrong)}, which are no inputs of the model")
         for place, node in enumerate(proto.node):
-            self._read(node, place)
-        return Graph(*[self._output(info) for info in proto.output])
+            self._read_operation(node, place)
+        graph = Graph(*[self._output(info) for info in proto.output])
+        given = [self.values[info.name] for info in proto.input if info.name not in self.arrays]
+        return Graph(*graph.outputs, along=[box for box in given if box in graph])
 
     def _input(self, info: Foreign) -> Box:
         if not info.type.HasField("tensor_type"):
@@ -250,7 +252,7 @@ class ModelReader:
             self.values[name] = box
         return self.values[name]
 
-    def _read(self, proto: Foreign, place: int) -> None:
+    def _read_operation(self, proto: Foreign, place: int) -> None:
         domain = "" if proto.domain == "ai.onnx" else proto.domain
         who = f"operation {place}, {excerpt(proto.op_type)!r} of {excerpt(domain) or 'ai.onnx'}"
         who += f" {self.versions.get(domain, '(not imported)')}"
@@ -261,12 +263,12 @@ class ModelReader:
         try:
             with reading_foreign("it does not fit what it reads", SavedFileError):
                 node = self._node(proto, domain)
-                with reopened(self._scope_of(proto)):
-                    boxes = self._built(node, rule)
+                with reopen_scope(self._scope_of(proto)):
+                    boxes = self._build_boxes(node, rule)
                 for name, box in zip(proto.output, boxes, strict=False):
                     if name:
                         if box.name is None and box not in set(node.inputs):  # a new one is called as in the file
-                            box._place(checked_name(name), self._scope_of(proto))
+                            box._place(current_scope() + checked_name(name), self._scope_of(proto))
                         self._take(name, box)
         except SavedFileError as error:
             raise SavedFileError(f"{who}: {excerpt(error)}") from None
@@ -286,7 +288,7 @@ class ModelReader:
             sum(bool(output) for output in proto.output), self.contents, self.axes, self.room.make,
         )  # fmt: skip
 
-    def _built(self, node: Node, rule: Reader) -> tuple[Box, ...]:
+    def _build_boxes(self, node: Node, rule: Reader) -> tuple[Box, ...]:
         """The boxes of an operation, one per output; values that depend on no input are computed now."""
         result = rule.function(node, *node.inputs)
         unread = set(node.attributes) - node.attributes.asked - rule.idle
@@ -308,10 +310,10 @@ class ModelReader:
                 self.contents[boxes[0]] = known
             return (boxes[0] if constant is None else constant, *boxes[1:])
         if rule.light and all(box is None or isinstance(box, Constant) for box in node.inputs):
-            return tuple(map(self._folded, boxes))
+            return tuple(map(self._fold_constant, boxes))
         return boxes
 
-    def _folded(self, box: Box) -> Box:
+    def _fold_constant(self, box: Box) -> Box:
         """The value of a box that depends on constants only, where it is small."""
         sizes = [size for size in box.shape if isinstance(size, int)]
         if not box.children or len(sizes) != len(box.shape) or np.prod(sizes, dtype=float) > MOST_MADE:
@@ -338,14 +340,14 @@ class ModelReader:
     def _scope_of(self, proto: Foreign) -> str:
         """The scope of a node: the modules that PyTorch wrote down, else the path of its name."""
         path = [part for part in proto.name.split("/")[:-1] if part]
-        for name, path in _module_paths(_noted(proto, "name_scopes")):
+        for name, path in _module_paths(_module_names(proto, "name_scopes")):
             if name:
                 self.scopes.setdefault(name, scope_of_parts(path))
-        return scope_of_parts(path)
+        return current_scope() + scope_of_parts(path)
 
     def _scope_of_parameter(self, name: str) -> str:
         """That of the module whose name stands before its own, else the path of its name."""
         module = name.rpartition(".")[0]
         if module in self.scopes:
-            return self.scopes[module]
-        return scope_of_parts([part for part in name.split("/")[:-1] if part])
+            return current_scope() + self.scopes[module]
+        return current_scope() + scope_of_parts([part for part in name.split("/")[:-1] if part])

@@ -13,15 +13,14 @@ from flowgraph import boxes
 from flowgraph.box import Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.vocabulary import Foreign
-from flowgraph.boxes.engine.shape_like import broadcast_like, reshape_like
 from flowgraph.boxes.neural.pooling import Sliding
 from flowgraph.boxes.neural.resizing import COORDINATES
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import Attributes, Node
-from flowgraph.interop.onnx.reduction import stashed
-from flowgraph.interop.onnx.shape import reshaped
+from flowgraph.interop.onnx.reduction import widen_halves
+from flowgraph.interop.onnx.shape import write_reshape
 from flowgraph.interop.onnx.table import parts_for, read_by, reader_for, rule_for
-from flowgraph.interop.rules import CONVOLUTIONS, affine, beyond, channelwise, likelihood_loss, standardised
+from flowgraph.interop.rules import CONVOLUTIONS, affine, beyond, channelwise, likelihood_loss, standardise_axes
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.size import Size
 
@@ -90,13 +89,13 @@ def read_transposed(node: Node, x: Foreign, w: Foreign, bias: Foreign = None) ->
     given = Attributes({key: value for key, value in node.attributes.items() if key not in ("pads", "auto_pad")})
     given.asked = node.attributes.asked  # what is asked of the node without padding is asked of the node
     bare = window_of(replace(node, attributes=given), w.shape[2:], x.shape[2:])
-    padding, out = enlarged(node, bare, x.shape[2:])
+    padding, out = padding_and_sizes(node, bare, x.shape[2:])
     like = np.broadcast_to(x[(slice(None), *(slice(0, 1),) * (len(out) + 1))], (x.shape[0], w.shape[1] * groups, *out))
     h = boxes.ConvInput(x, w, like, stride=bare.stride, padding=padding, dilation=bare.dilation, groups=groups)
     return affine(h, None, bias, len(x.shape) - 2)
 
 
-def enlarged(node: Node, bare: Window, shape: Foreign) -> tuple[Any, list[int]]:
+def padding_and_sizes(node: Node, bare: Window, shape: Foreign) -> tuple[Any, list[int]]:
     """The padding of a transposed convolution, and the sizes that it gives."""
     rest, auto = node.get("output_padding", (0,) * len(shape)), node.get("auto_pad", "NOTSET")
     wanted, pads = node.get("output_shape"), node.get("pads", (0,) * 2 * len(shape))
@@ -201,7 +200,7 @@ def write_pooling(writer: Writer, box: Foreign, a: str) -> Any:
         pooled = writer.op("AveragePool", a, count_include_pad=int(box.count_padding), **settings)
     else:
         pooled = writer.op("MaxPool", a, **settings)
-    return pooled if images else reshaped(writer, pooled, box.shape)
+    return pooled if images else write_reshape(writer, pooled, box.shape)
 
 
 read_by({
@@ -227,7 +226,7 @@ def read_batch_normalization(
 @reader_for("InstanceNormalization")
 def read_instance_normalization(node: Node, x: Foreign, scale: Foreign, shift: Foreign) -> Any:
     """Every channel of an example by itself."""
-    h = standardised(x, tuple(range(2, len(x.shape))), node.get("epsilon", 1e-5))
+    h = standardise_axes(x, tuple(range(2, len(x.shape))), node.get("epsilon", 1e-5))
     return affine(h, scale, shift, len(x.shape) - 2)
 
 
@@ -237,8 +236,8 @@ def read_group_normalization(node: Node, x: Foreign, scale: Foreign, shift: Fore
     groups, channels = node.get("num_groups"), x.shape[1]
     if isinstance(channels, Size) or groups < 1 or channels % groups or scale.shape[0] not in (groups, channels):
         raise node.refuse(f"found {groups} groups of {channels} channels and {scale.shape[0]} numbers for their scales")
-    parts = stashed(node, np.reshape(x, (x.shape[0], groups, channels // groups, *x.shape[2:])))
-    h = standardised(parts, tuple(range(2, len(parts.shape))), node.get("epsilon", 1e-5)).astype(x.dtype)
+    parts = widen_halves(node, np.reshape(x, (x.shape[0], groups, channels // groups, *x.shape[2:])))
+    h = standardise_axes(parts, tuple(range(2, len(parts.shape))), node.get("epsilon", 1e-5)).astype(x.dtype)
     if scale.shape[0] == channels:
         return affine(np.reshape(h, x.shape), scale, shift, len(x.shape) - 2)
     return np.reshape(affine(h, scale, shift, len(h.shape) - 2), x.shape)
@@ -257,7 +256,7 @@ def read_resize(node: Node, a: Foreign, *_: Foreign) -> Any:
             f"found antialias={node.get('antialias', 0)}, the coordinates {coordinates!r}, scales={scales} and "
             f"sizes={sizes}, needs antialias=0, coordinates among {', '.join(COORDINATES)}, and scales or sizes"
         )
-    axes = [node.counted(axis, len(a.shape)) for axis in node.get("axes", range(len(a.shape)))]
+    axes = [node.axis_from_front(axis, len(a.shape)) for axis in node.get("axes", range(len(a.shape)))]
     settings = sizes_and_scales(node, a.shape, axes, scales, sizes)
     return boxes.Resize.apply(
         a,
@@ -272,7 +271,7 @@ def read_resize(node: Node, a: Foreign, *_: Foreign) -> Any:
 
 def numbers_of(node: Node, place: int) -> Any:
     """The numbers of an input; None where the file has none."""
-    numbers = np.ravel(node.known(place)) if node.given(place) else ()
+    numbers = np.ravel(node.value_of_input(place)) if node.has_input(place) else ()
     return list(numbers) if len(numbers) else None
 
 
@@ -359,7 +358,7 @@ def one_hot(box: Foreign, labels: Foreign, like: Foreign) -> Any:
     return boxes.Index(rows, as_places(labels.astype(np.int64), box.shape[-1]), index=ROWS)
 
 
-def poisoned(value: Foreign, wrong: Foreign) -> Any:
+def put_nan(value: Foreign, wrong: Foreign) -> Any:
     """NaN for a target that the box refuses, as ONNX raises no errors of its own."""
     return np.where(wrong, value.dtype.type(np.nan), value)
 
@@ -368,21 +367,14 @@ def poisoned(value: Foreign, wrong: Foreign) -> Any:
 def binary_cross_entropy(box: Foreign, logits: Foreign, targets: Foreign) -> Any:
     """softplus(f) - f y."""
     y = targets.astype(box.dtype)
-    return poisoned(boxes.Softplus(logits) - logits * y, (y < 0) | (y > 1))
+    return put_nan(boxes.Softplus(logits) - logits * y, (y < 0) | (y > 1))
 
 
 @parts_for(boxes.Hinge)
 def hinge(box: Foreign, f: Foreign, targets: Foreign) -> Any:
     """max(0, 1 - f y)."""
     y = targets.astype(box.dtype)
-    return poisoned(np.maximum(1 - f * y, box.dtype.type(0)), np.abs(y) != 1)
-
-
-@parts_for(boxes.MinusAt)
-def minus_at(box: Foreign, a: Foreign, places: Foreign, amount: Foreign) -> Any:
-    """Without what is sent to the places."""
-    sent = boxes.IndexAdd(broadcast_like(amount.astype(box.dtype), places), np.reshape(a, (-1,)), places, index=ROWS)
-    return a - reshape_like(sent, a)
+    return put_nan(np.maximum(1 - f * y, box.dtype.type(0)), np.abs(y) != 1)
 
 
 @parts_for(boxes.Convolve, boxes.Correlate, when=lambda box: not isinstance(box.children[1].shape[0], Size))
@@ -438,7 +430,7 @@ def read_recurrent(node: Node, x: Foreign, w: Foreign, r: Foreign, *rest: Foreig
 
 def _check(node: Node, lengths: Foreign, steps: int) -> None:
     """Refuse options that no test covers."""
-    if lengths is not None and np.any(np.asarray(node.known(4)) != steps):
+    if lengths is not None and np.any(np.asarray(node.value_of_input(4)) != steps):
         raise node.refuse("found sequence_lens with different lengths")
     if "clip" in node.attributes or node.get("input_forget", 0):
         raise node.refuse("found the attribute clip or input_forget, which no box has")

@@ -17,7 +17,7 @@ from flowgraph import boxes
 from flowgraph.box import Array, Box, Constant
 from flowgraph.box.leaves import Parameter
 from flowgraph.box.vocabulary import Foreign
-from flowgraph.boxes.indexing.index import lifted
+from flowgraph.boxes.indexing.index import line_along
 from flowgraph.errors import SavedFileError, optional
 from flowgraph.printable import why_not_a_name
 from flowgraph.saving.limits import check_shape, excerpt, reading_foreign
@@ -174,7 +174,7 @@ class Node:
         """Whether it is an operation of training because operator sets before 7 say so unless `is_test` is 1."""
         return bool(self.version < 7 and not self.get("is_test", 0))
 
-    def known(self, place: int) -> Any:
+    def value_of_input(self, place: int) -> Any:
         """The value of an input, which must not depend on the inputs of the graph: numbers, or sizes of axes."""
         box = self.inputs[place]
         value = None if box is None else content(box, self.contents)
@@ -186,7 +186,7 @@ class Node:
             )
         return value
 
-    def given(self, place: int) -> bool:
+    def has_input(self, place: int) -> bool:
         """Whether the file has an input at this place."""
         return place < len(self.inputs) and self.inputs[place] is not None
 
@@ -194,26 +194,28 @@ class Node:
         """Whole numbers that older operator sets have as an attribute, newer ones as an input."""
         if name in self.attributes:
             return tuple(int(number) for number in self.attributes[name])
-        if self.given(place):
-            return tuple(number if isinstance(number, Size) else int(number) for number in np.ravel(self.known(place)))
+        if self.has_input(place):
+            return tuple(
+                number if isinstance(number, Size) else int(number) for number in np.ravel(self.value_of_input(place))
+            )
         return default
 
     def number(self, name: str, place: int, default: Foreign = None) -> Any:
         """A number that older operator sets have as an attribute, newer ones as an input."""
         if name in self.attributes:
             return self.attributes[name]
-        if not self.given(place):
+        if not self.has_input(place):
             return default
-        value = np.ravel(self.known(place))
+        value = np.ravel(self.value_of_input(place))
         if value.size != 1:
             raise SavedFileError(f"found {value.size} numbers as its input number {place + 1}, needs one")
         return value[0]
 
     def axis(self, name: str, default: int, ndim: int) -> int:
         """An axis of an array with so many axes, counted from the front."""
-        return self.counted(self.get(name, default), ndim)
+        return self.axis_from_front(self.get(name, default), ndim)
 
-    def counted(self, axis: int, ndim: int) -> int:
+    def axis_from_front(self, axis: int, ndim: int) -> int:
         """The axis counted from the front; one that the array does not have is refused."""
         if not -ndim <= axis < max(ndim, 1):
             raise SavedFileError(f"found the axis {axis} of an array with {ndim} axes")
@@ -250,15 +252,15 @@ class Node:
             rest = divide(rest, known)
         if rest == 1 and len(factors) == 1:
             return boxes.arange_like(*self.axes[size])
-        whole = self.expanded(Constant(np.zeros((), bool)), (*factors, rest))
+        whole = self.expand_to(Constant(np.zeros((), bool)), (*factors, rest))
         return boxes.arange_like(np.reshape(whole, (-1,)))
 
-    def expanded(self, a: Foreign, shape: Sequence[Any]) -> Any:
+    def expand_to(self, a: Foreign, shape: Sequence[Any]) -> Any:
         """The array repeated to a shape, whose sizes may be those of axes of other boxes."""
         lines = []
         for axis, size in enumerate(shape):
             if isinstance(size, Size):
-                lines.append(lifted(self.numbers(size), axis, len(shape)))
+                lines.append(line_along(self.numbers(size), axis, len(shape)))
         whole = tuple(1 if isinstance(size, Size) else size for size in shape)
         if not lines:
             known = not any(isinstance(size, Size) for size in a.shape)
@@ -353,7 +355,7 @@ def _as_whole(number: Foreign) -> Any:
     return int(number)
 
 
-def _sliced(node: Node, a: Foreign, *_: Foreign) -> Any:
+def _slice_array(node: Node, a: Foreign, *_: Foreign) -> Any:
     (start,), (stop,) = node.ints("starts", 1), node.ints("ends", 2)
     step = node.ints("steps", 4, (1,))[0]
     return a[start:stop:step]
@@ -368,7 +370,7 @@ FOLLOWED: Mapping[str, Callable[..., Any]] = {
     "Max": _each(_larger),
     "Where": lambda node, condition, a, b: np.where(condition.astype(bool), a, b),
     "Gather": lambda node, a, places: np.take(a, places.astype(int), axis=node.get("axis", 0)),
-    "Slice": _sliced,
+    "Slice": _slice_array,
     "ReduceProd": lambda node, a, *_: np.reshape(
         np.array(functools.reduce(operator.mul, a.flat, 1), object), (1,) * a.ndim if node.get("keepdims", 1) else ()
     ),

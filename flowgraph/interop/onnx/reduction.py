@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Callable
 from typing import Any
 
@@ -12,9 +11,11 @@ from flowgraph import boxes
 from flowgraph.box import Box
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes.engine.shape_like import count_like
+from flowgraph.boxes.indexing.gather import order_along
+from flowgraph.errors import SavedFileError
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import Node
-from flowgraph.interop.onnx.table import both, made_of, parts_for, reader_for, rule_for
+from flowgraph.interop.onnx.table import both, parts_for, reader_for, rule_for
 from flowgraph.interop.rules import along, cast
 
 BOTH: dict[str, type[Box]] = {
@@ -64,15 +65,6 @@ def write_reduction(writer: Writer, box: Foreign, a: str) -> Any:
     return writer.op(operation, a, writer.ints(*axes), keepdims=int(box.keepdims))
 
 
-@parts_for(boxes.AnyTrue, boxes.AllTrue)
-def any_or_all(box: Foreign, a: Foreign) -> Any:
-    """By how many are true, or are not."""
-    settings = {"axis": box.axes(len(a.shape)), "keepdims": box.keepdims}
-    if isinstance(box, boxes.AnyTrue):
-        return np.sum((a != 0).astype(np.int64), **settings) > 0
-    return np.sum((a == 0).astype(np.int64), **settings) == 0
-
-
 @parts_for(boxes.Var, boxes.Std)
 def spread(box: Foreign, a: Foreign) -> Any:
     """The mean of squares around the mean, over the degrees of freedom, which a size of the batch may give."""
@@ -84,18 +76,11 @@ def spread(box: Foreign, a: Foreign) -> Any:
     return variance if isinstance(box, boxes.Var) else np.sqrt(variance)
 
 
-made_of({
-    boxes.CountNonzero: lambda box, a: np.sum(
-        (a != 0).astype(np.int64), axis=box.axes(len(a.shape)), keepdims=box.keepdims
-    ),
-})  # fmt: skip
-
-
 @reader_for("ArgMax", "ArgMin")
 def read_place(node: Node, a: Foreign) -> Any:
     """The place of the largest or smallest element, of several the first or the last one."""
     axis = node.axis("axis", 0, len(a.shape))
-    function = np.argmax if node.kind == "ArgMax" else np.argmin
+    function: Any = np.argmax if node.kind == "ArgMax" else np.argmin
     last = node.get("select_last_index", 0)
     place = function(np.flip(a, axis) if last else a, axis=axis, keepdims=bool(node.get("keepdims", 1)))
     if last and not isinstance(a.shape[axis], int):
@@ -119,16 +104,18 @@ def write_place(writer: Writer, box: Foreign, a: str) -> Any:
 def read_top_k(node: Node, a: Foreign, k: Foreign = None) -> Any:
     """The largest or smallest elements along an axis, and their places."""
     axis = node.axis("axis", -1, len(a.shape))
-    (count,) = node.ints("k", 1)
-    if a.dtype.kind == "u":
-        raise node.refuse("found unsigned integers to be sorted")
-    places = np.argsort(-a if node.get("largest", 1) else a, axis=axis)[along(a, axis, slice(0, count))]
+    (count,), size = node.ints("k", 1), a.shape[axis] if a.shape else 1
+    if isinstance(count, int) and (count < 0 or (isinstance(size, int) and count > size)):
+        raise SavedFileError(f"found k={count} along an axis of {size} elements, needs 0 to {size}")
+    places = order_along(a, axis, descending=bool(node.get("largest", 1)))[along(a, axis, slice(0, count))]
     return np.take_along_axis(a, places, axis), places
 
 
-@rule_for(boxes.ArgSort, when=lambda box: box.shape and box.children[0].dtype.kind in "fi")
+@rule_for(boxes.ArgSort, when=lambda box: box.shape and box.children[0].dtype.kind in "fiub")
 def write_order(writer: Writer, box: Foreign, a: str) -> Any:
-    """The places of all elements, smallest first."""
+    """The places of all elements, smallest first; TopK takes no bools."""
+    if box.children[0].dtype == bool:
+        a = writer.cast(a, np.dtype(np.uint8))
     size = writer.size(box.shape[box.axis])
     _, places = writer.op("TopK", a, size, outputs=2, axis=int(box.axis), largest=0, sorted=1)
     writer.dtypes[places] = np.dtype(np.int64)
@@ -138,7 +125,7 @@ def write_order(writer: Writer, box: Foreign, a: str) -> Any:
 @reader_for("CumSum", "CumProd")
 def read_accumulation(node: Node, a: Foreign, axis: Foreign) -> Any:
     """Sums or products of the elements before, and of each itself unless the attribute `exclusive` is set."""
-    place = node.counted(int(node.number("axis", 1)), len(a.shape))
+    place = node.axis_from_front(int(node.number("axis", 1)), len(a.shape))
     if node.get("reverse", 0):
         a = np.flip(a, place)
     if node.get("exclusive", 0):
@@ -186,7 +173,7 @@ def read_lp_normalization(node: Node, a: Foreign) -> Any:
     return np.where(length == 0, a.dtype.type(0), a / np.where(length == 0, a.dtype.type(1), length))
 
 
-def stashed(node: Node, x: Foreign) -> Any:
+def widen_halves(node: Node, x: Foreign) -> Any:
     """Halves are computed with in single precision, unless the file says otherwise."""
     return x.astype(np.float32) if x.dtype == np.float16 and node.get("stash_type", 1) == 1 else x
 
@@ -195,7 +182,7 @@ def stashed(node: Node, x: Foreign) -> Any:
 def read_layer_normalization(node: Node, x: Foreign, scale: Foreign, shift: Foreign = None) -> Any:
     """Over the last axes, with the mean taken away or without."""
     axes = tuple(range(node.axis("axis", -1, len(x.shape)), len(x.shape)))
-    apart, mean = stashed(node, x), None
+    apart, mean = widen_halves(node, x), None
     if node.kind == "LayerNormalization":
         mean = np.mean(apart, axis=axes, keepdims=True)
         apart = apart - mean
@@ -242,14 +229,3 @@ def read_gemm(node: Node, a: Foreign, b: Foreign, c: Foreign = None) -> Any:
     alpha, beta = (node.get(name, 1.0) for name in ("alpha", "beta"))
     h = h if alpha == 1 else h * h.dtype.type(alpha)
     return h if c is None else h + (c if beta == 1 else c * c.dtype.type(beta))
-
-
-@parts_for(boxes.TensorDot)
-def tensor_dot(box: Foreign, a: Foreign, b: Foreign) -> Any:
-    """The equation with a letter for each axis."""
-    letters = iter(string.ascii_letters)
-    of_a, of_b = ([axis % len(c.shape) for axis in axes] for axes, c in zip(box.axes, (a, b), strict=True))
-    left = [next(letters) for _ in a.shape]
-    right = [left[of_a[of_b.index(axis)]] if axis in of_b else next(letters) for axis in range(len(b.shape))]
-    kept = [c for i, c in enumerate(left) if i not in of_a] + [c for i, c in enumerate(right) if i not in of_b]
-    return boxes.Einsum(a, b, subscripts=f"{''.join(left)},{''.join(right)}->{''.join(kept)}")

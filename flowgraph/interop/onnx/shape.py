@@ -16,8 +16,8 @@ from flowgraph.boxes.engine.shape_like import CountLike
 from flowgraph.errors import SavedFileError, ShapeError
 from flowgraph.interop.onnx.export import Writer
 from flowgraph.interop.onnx.node import MOST_MADE, Node, dtype_of
-from flowgraph.interop.onnx.table import parts_for, read_by, reader_for, rule_for, write_by
-from flowgraph.interop.rules import along, cast, padded
+from flowgraph.interop.onnx.table import read_by, reader_for, rule_for, write_by
+from flowgraph.interop.rules import along, cast, pad_or_cut
 from flowgraph.shapes.size import Shape, Size, multiply
 
 LAST = np.iinfo(np.int64).max
@@ -61,7 +61,7 @@ def read_reshape(node: Node, a: Foreign, shape: Foreign = None) -> Any:
     except ShapeError:  # sizes that are no products of neighbouring axes of the array, but axes of others
         if -1 in sizes or not all(size in node.axes for size in sizes if isinstance(size, Size)):
             raise
-        return boxes.reshape_like(a, node.expanded(Constant(np.zeros((), bool)), sizes))
+        return boxes.reshape_like(a, node.expand_to(Constant(np.zeros((), bool)), sizes))
 
 
 @reader_for("Flatten")
@@ -75,7 +75,7 @@ def read_flatten(node: Node, a: Foreign) -> Any:
     return np.reshape(a, (rows, -1)) if 0 not in a.shape else np.reshape(a, (rows, math.prod(a.shape[axis:])))
 
 
-def reshaped(writer: Writer, a: str, shape: Shape) -> str:
+def write_reshape(writer: Writer, a: str, shape: Shape) -> str:
     """The value in another shape; a single symbolic size becomes -1."""
     varying = [i for i, size in enumerate(shape) if isinstance(size, Size)]
     if len(varying) == 1 and 0 not in shape:
@@ -185,7 +185,7 @@ def read_expand(node: Node, a: Foreign, shape: Foreign) -> Any:
         return a
     # a size that follows the batch is a number in a run alone, so the array grows by broadcasting against another one
     if any(isinstance(size, Size) and size != there for size, there in zip(sizes, own, strict=True)):
-        return node.expanded(a, [1 if size == there else size for size, there in zip(sizes, own, strict=True)])
+        return node.expand_to(a, [1 if size == there else size for size, there in zip(sizes, own, strict=True)])
     return np.broadcast_to(a, tuple(sizes))
 
 
@@ -193,13 +193,13 @@ def read_expand(node: Node, a: Foreign, shape: Foreign) -> Any:
 def read_filled(node: Node, shape: Foreign) -> Any:
     """One number everywhere."""
     value = np.ravel(node.get("value", np.zeros(1, np.float32)))
-    return node.expanded(Constant(value.reshape(())), node.ints("shape", 0))
+    return node.expand_to(Constant(value.reshape(())), node.ints("shape", 0))
 
 
 @reader_for("Range")
 def read_range(node: Node, *ends: Foreign) -> Any:
     """Numbers in equal steps."""
-    start, limit, delta = (np.ravel(node.known(i))[0] for i in range(3))
+    start, limit, delta = (np.ravel(node.value_of_input(i))[0] for i in range(3))
     dtype = ends[0].dtype
     if isinstance(limit, Size) and start == 0 and delta == 1:
         return cast(node.numbers(limit), dtype)
@@ -236,7 +236,7 @@ def write_sum_like(writer: Writer, box: Foreign, a: str, like: str) -> Any:
     axes = [i for i, size in enumerate(shape) if i < extra or (box.shape[i - extra] == 1 and size != 1)]
     if axes:
         a = writer.op("ReduceSum", writer.cast(a, box.dtype), writer.ints(*axes), keepdims=0)
-    return reshaped(writer, a, box.shape)
+    return write_reshape(writer, a, box.shape)
 
 
 @reader_for("Pad", idle=["value"])
@@ -246,14 +246,14 @@ def read_pad(node: Node, a: Foreign, *_: Foreign) -> Any:
     if mode not in MODES:
         raise node.refuse(f"found the mode {mode!r}")
     pads = node.ints("pads", 1) or node.ints("paddings", 1)
-    axes = [node.counted(axis, len(a.shape)) for axis in node.ints("axes", 3, range(len(a.shape)))]
+    axes = [node.axis_from_front(axis, len(a.shape)) for axis in node.ints("axes", 3, range(len(a.shape)))]
     if len(pads) != 2 * len(axes):
         raise node.refuse(f"found {len(pads)} numbers of padding for {len(axes)} axes")
     pairs = [(0, 0)] * len(a.shape)
     for axis, before, after in zip(axes, pads, pads[len(axes) :], strict=False):
         pairs[axis] = (before, after)
     settings = {"constant_values": a.dtype.type(node.number("value", 2, 0))} if mode == "constant" else {}
-    return padded(a, pairs, mode=mode, **settings)
+    return pad_or_cut(a, pairs, mode=mode, **settings)
 
 
 MODES = ("constant", "edge", "reflect", "wrap")
@@ -312,7 +312,7 @@ def read_depth_and_space(node: Node, a: Foreign) -> Any:
 @reader_for("Dropout", idle=["seed", "ratio"])
 def read_dropout(node: Node, a: Foreign, ratio: Foreign = None, training: Foreign = None) -> Any:
     """Nothing is dropped: the mask is true everywhere."""
-    if node.trains_by_age or (training is not None and bool(np.any(node.known(2)))):
+    if node.trains_by_age or (training is not None and bool(np.any(node.value_of_input(2)))):
         raise SavedFileError("found training_mode, which draws anew in every run; export the model for inference")
     return a, boxes.broadcast_like(Constant(np.array(True)), a)
 
@@ -328,7 +328,7 @@ read_by({
     "Trilu": lambda node, a, k=None: (np.triu if node.get("upper", 1) else np.tril)(a, int(node.number("k", 1, 0))),
 })  # fmt: skip
 write_by({
-    (boxes.Reshape, boxes.ReshapeLike, boxes.RowsAs): lambda writer, box, a, *_: reshaped(writer, a, box.shape),
+    (boxes.Reshape, boxes.ReshapeLike, boxes.RowsAs): lambda writer, box, a, *_: write_reshape(writer, a, box.shape),
     (boxes.BroadcastTo, boxes.BroadcastLike, boxes.RepeatRows): lambda writer, box, a, *_: writer.op(
         "Expand", a, writer.shape(box.shape)
     ),
@@ -336,63 +336,3 @@ write_by({
         writer.op("Expand", name, writer.shape(box.outputs[0].shape)) for name in names
     ),
 })  # fmt: skip
-
-
-@parts_for(boxes.Roll)
-def roll(box: Foreign, a: Foreign) -> Any:
-    """Along each axis in turn; without one in the flat array."""
-    if box.axis is None:
-        return np.reshape(rolled(np.reshape(a, (-1,)), box.shift, 0), a.shape)
-    axes = box.axis if isinstance(box.axis, tuple) else (box.axis,)
-    shifts = box.shift if isinstance(box.shift, tuple) else (box.shift,) * len(axes)
-    for shift, axis in zip(shifts, axes * (len(shifts) if len(axes) == 1 else 1), strict=True):
-        a = rolled(a, shift, axis)
-    return a
-
-
-@parts_for(boxes.FftShift)
-def fft_shift(box: Foreign, a: Foreign) -> Any:
-    """The middle first, or the reverse."""
-    for axis in axes_in(box.axes, len(a.shape)):
-        half = a.shape[axis] // 2
-        a = rolled(a, -half if box.inverse else half, axis)
-    return a
-
-
-def rolled(a: Foreign, shift: int, axis: int) -> Any:
-    """The last elements first."""
-    size = a.shape[axis]
-    place = shift % size if size else 0  # a size that follows the batch has no remainder, and is refused so
-    parts = [a[along(a, axis, part)] for part in (slice(size - place, None), slice(None, size - place))]
-    return np.concatenate(parts, axis=axis)
-
-
-@parts_for(boxes.Diag)
-def diag(box: Foreign, a: Foreign) -> Any:
-    """Of each row the element whose column lies k to the right, or zero."""
-    n = a.shape[0] + abs(box.k)
-    line = np.pad(a, ((max(box.k, 0), max(-box.k, 0)),))
-    rows, columns = np.indices((n, n))
-    return np.where(columns - rows == box.k, line[columns], box.dtype.type(0))
-
-
-def on_diagonal(box: Foreign, count: int) -> tuple[Any, ...]:
-    """The index of a diagonal of the last two axes."""
-    places = np.arange(count)
-    return (..., places + max(-box.offset, 0), places + max(box.offset, 0))
-
-
-@parts_for(boxes.Diagonal)
-def diagonal(box: Foreign, a: Foreign) -> Any:
-    """By the places of its elements."""
-    a = np.moveaxis(a, axes_in((box.axis1, box.axis2), len(a.shape)), (-2, -1))
-    return a[on_diagonal(box, box.shape[-1])]
-
-
-@parts_for(boxes.OnDiagonal)
-def put_on_diagonal(box: Foreign, a: Foreign, like: Foreign) -> Any:
-    """Zeros, with elements put at their places."""
-    axes = axes_in((box.axis1, box.axis2), len(like.shape))
-    shape = np.moveaxis(np.empty(like.shape, bool), axes, (-2, -1)).shape
-    filled = boxes.set_at(np.zeros(shape, box.dtype), on_diagonal(box, a.shape[-1]), a)
-    return np.moveaxis(filled, (-2, -1), axes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ def _floats(node: Node, name: str, default: Foreign = ()) -> Any:
     return np.asarray(node.get(name, default), np.float32)
 
 
-def _transformed(node: Node, scores: Foreign) -> Any:
+def _transform_scores(node: Node, scores: Foreign) -> Any:
     """The scores after the post_transform of the node."""
     kind = node.get("post_transform", "NONE")
     if kind == "NONE":
@@ -47,7 +48,7 @@ def _linear(node: Node, x: Foreign, targets: int) -> Any:
 
 
 for _operation, _rule in {
-    "LinearRegressor": lambda node, x: _transformed(node, _linear(node, x, int(node.get("targets", 1)))),
+    "LinearRegressor": lambda node, x: _transform_scores(node, _linear(node, x, int(node.get("targets", 1)))),
     "Scaler": lambda node, x: (
         (x.astype(np.float32) - Constant(_floats(node, "offset"))) * Constant(_floats(node, "scale"))
     ),
@@ -68,7 +69,7 @@ def read_linear_classifier(node: Node, x: Foreign) -> Any:
     labels = np.asarray(node.get("classlabels_ints", ()), np.int64)
     scores = _linear(node, x, len(labels))
     places = np.argmax(scores, axis=-1)
-    return Constant(labels)[places], _transformed(node, scores)
+    return Constant(labels)[places], _transform_scores(node, scores)
 
 
 @reader_for("ZipMap", domain=ML, idle=["classlabels_int64s", "classlabels_strings"])
@@ -81,11 +82,12 @@ def read_zip_map(node: Node, a: Foreign) -> Any:
 def read_normalizer(node: Node, x: Foreign) -> Any:
     """Rows divided by their norm; rows of zeros stay zeros."""
     x, kind = x.astype(np.float32), node.get("norm", "MAX")
-    size = {
+    sizes: dict[str, Callable[[], Any]] = {
         "MAX": lambda: np.max(x, axis=-1, keepdims=True),
         "L1": lambda: np.sum(np.abs(x), axis=-1, keepdims=True),
         "L2": lambda: np.sqrt(np.sum(x * x, axis=-1, keepdims=True)),
-    }[kind]()
+    }
+    size = sizes[kind]()
     return x / np.where(size == 0, np.float32(1), size)
 
 

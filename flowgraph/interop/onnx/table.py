@@ -166,7 +166,7 @@ def both(
     a setting is written if an attribute, which is of single precision, holds it.
     """
 
-    def read(node: Foreign, *inputs: Foreign) -> Any:
+    def read_operation(node: Foreign, *inputs: Foreign) -> Any:
         return classes[0].apply(*inputs, **{setting: node.get(key, default)
                                             for key, (setting, default) in attributes.items()})  # fmt: skip
 
@@ -179,7 +179,7 @@ def both(
         return writer.op(operation, *[writer.cast(name, of(box)) for name in names], dtype=box.dtype, **settings)
 
     ENTRIES[operation] = classes
-    reader_for(operation, light=light)(read)
+    reader_for(operation, light=light)(read_operation)
     rule_for(*classes, when=holds)(write)
 
 

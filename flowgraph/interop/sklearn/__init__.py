@@ -1,10 +1,9 @@
 """Networks as scikit-learn estimators: they are fitted, cloned, searched and pickled as scikit-learn's own are."""
 
-from flowgraph.errors import install_hint
+from flowgraph.errors import optional
 
-try:
-    from flowgraph.interop.sklearn.models import FlowgraphClassifier, FlowgraphRegressor
-except ImportError as missing:
-    raise ImportError(f"flowgraph.interop.sklearn: needs scikit-learn 1.6; run: {install_hint('sklearn')}") from missing
+optional("sklearn", "flowgraph.interop.sklearn: needs scikit-learn", "sklearn")
+
+from flowgraph.interop.sklearn.models import FlowgraphClassifier, FlowgraphRegressor
 
 __all__ = ["FlowgraphClassifier", "FlowgraphRegressor"]

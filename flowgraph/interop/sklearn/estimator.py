@@ -143,9 +143,9 @@ class NetworkEstimator(BaseEstimator):  # type: ignore[misc]
     def _sizes(self, x: Array, y: Array) -> tuple[int, ...]:
         """The units of all layers, of the inputs and the outputs too."""
         outputs = (y.shape[1] if y.ndim > 1 else 1) if not hasattr(self, "classes_") else len(self.classes_)
-        return (x.shape[1], *self._hidden(), outputs)
+        return (x.shape[1], *self._hidden_sizes(), outputs)
 
-    def _hidden(self) -> list[int]:
+    def _hidden_sizes(self) -> list[int]:
         """The units of the hidden layers, of which one number is one layer."""
         sizes = np.atleast_1d(np.asarray(self.hidden_layer_sizes))
         if sizes.size and (sizes.ndim > 1 or sizes.dtype.kind not in "iu" or sizes.min() < 1):

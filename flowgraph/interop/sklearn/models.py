@@ -276,9 +276,9 @@ class FlowgraphRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc
         FlowgraphRegressor
             The estimator itself.
         """
-        x, y = self._checked(X, y, reset=True)
+        x, y = self._validate_examples(X, y, reset=True)
         valid, others, *weights = one_set(eval_set)
-        held = None if valid is None else (*self._checked(valid, others, reset=False), *weights)
+        held = None if valid is None else (*self._validate_examples(valid, others, reset=False), *weights)
         self._fit(x, y, self._weights(sample_weight, x), held)
         return self
 
@@ -299,7 +299,7 @@ class FlowgraphRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc
         FlowgraphRegressor
             The estimator itself.
         """
-        x, y = self._checked(X, y, reset=not self.__sklearn_is_fitted__())
+        x, y = self._validate_examples(X, y, reset=not self.__sklearn_is_fitted__())
         self._partial_fit(x, y, self._weights(sample_weight, x))
         return self
 
@@ -318,6 +318,6 @@ class FlowgraphRegressor(RegressorMixin, NetworkEstimator):  # type: ignore[misc
         """
         return self._outputs(X)
 
-    def _checked(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Array, Array]:
+    def _validate_examples(self, X: ArrayLike, y: ArrayLike, *, reset: bool) -> tuple[Array, Array]:
         x, y = validate_data(self, X, y, dtype=DTYPES, multi_output=True, y_numeric=True, reset=reset)
         return x, np.asarray(y, x.dtype)

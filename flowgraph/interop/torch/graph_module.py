@@ -118,7 +118,7 @@ class GraphModule(nn.Module):
         self._programs: dict[Any, Program] = {}
         self._in_use = in_evaluation(graph)
         new = dict(updates or {})
-        self._trained = Graph(*graph.outputs, *map(StopGradient, new.values())) if new else graph
+        self._trained = Graph(*graph.outputs, *map(StopGradient, new.values()), along=graph.inputs) if new else graph
         if set(self._trained.inputs) != set(graph.inputs):
             raise UsageError(
                 "module: found updates that read other inputs than the graph; give those of the same inputs"
@@ -156,7 +156,7 @@ class GraphModule(nn.Module):
                 f"module: found {self._left!r}, a running statistic that nothing carries along in training, "
                 f"needs module(graph, updates=norm.updates(x)), updates={{}} to leave it as it is, or call .eval()"
             )
-        inputs = self._read(tensors, named)
+        inputs = self._tensors_of_inputs(tensors, named)
         parameters = []
         for box, path in self._paths.items():
             parameters.append(self._parameter(path))
@@ -165,7 +165,7 @@ class GraphModule(nn.Module):
                 parameters[-1] = parameters[-1].clone()
         shapes = {box: tuple(tensor.shape) for box, tensor in zip(self.graph.inputs, inputs, strict=True)}
         sizes = feeding.bind_sizes(self.graph, shapes)
-        leaves = (*inputs, *parameters, *self._drawn(sizes))
+        leaves = (*inputs, *parameters, *self._draw_leaves(sizes))
         outputs = apply(self._program(leaves), leaves)
         count = len(self.graph.outputs)
         self._carry(outputs[count:])
@@ -196,7 +196,7 @@ class GraphModule(nn.Module):
         inputs = ", ".join(f"{names[box]} {box.spec}" for box in self.graph.inputs)
         return f"{inputs} -> {', '.join(f'{names[box]} {box.spec}' for box in self.graph.outputs)}"
 
-    def _read(self, tensors: Sequence[Any], named: dict[str, Any]) -> list[torch.Tensor]:
+    def _tensors_of_inputs(self, tensors: Sequence[Any], named: dict[str, Any]) -> list[torch.Tensor]:
         """The tensor for each input of the graph."""
         names = [self.graph.names[box] for box in self.graph.inputs]
         if len(tensors) > len(names):
@@ -240,7 +240,7 @@ class GraphModule(nn.Module):
                 f"module once for all rows"
             ) from error
 
-    def _drawn(self, sizes: dict[str, int]) -> list[torch.Tensor]:
+    def _draw_leaves(self, sizes: dict[str, int]) -> list[torch.Tensor]:
         """The draws of the random leaves in this call, from PyTorch's seed; in evaluation what stands for them."""
         leaves = self._now.randoms
         if not leaves:

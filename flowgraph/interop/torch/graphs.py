@@ -20,12 +20,12 @@ from torch.utils import _pytree as pytree
 
 from flowgraph.box import Box, Constant, Value
 from flowgraph.box.leaves import Input, Parameter
-from flowgraph.box.node import reopened
+from flowgraph.box.node import current_scope, reopen_scope
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.graph import Graph
-from flowgraph.interop.rules import NoBoxesError, fitted
-from flowgraph.interop.torch.operations import RULES, arrays, elementwise, has_rule, names_of, networks  # noqa: F401  (they register rules)
+from flowgraph.interop.rules import NoBoxesError, fit_dtype
+from flowgraph.interop.torch.operations import RULES, arrays, elementwise, has_rule, names_of, networks, places  # noqa: F401  (they register)
 from flowgraph.interop.torch.symbolic_sizes import (
     Batch,
     array_of,
@@ -45,7 +45,7 @@ ITS_OWN = ("isinstance.treespec, LeafSpec.", "The tensor attributes self.*assign
 """Warnings of PyTorch about its own code, which the user can do nothing about."""
 
 
-def exported(
+def export_program(
     target: Foreign, examples: Sequence[Any], named: dict[str, Any], batch_axis: str | None = None
 ) -> ExportedProgram:
     """The program of a module or function, decomposed into operations that have rules where possible.
@@ -67,7 +67,8 @@ def exported(
                 if batch_axis is not None else ""
             )  # fmt: skip
             if len(examples) == 1 and isinstance(examples[0], tuple | list):
-                advice += "; several arguments are given one by one, not as a tuple"
+                letters = ", ".join("abcdefgh"[: len(examples[0])])
+                advice += f"; several arguments are given one by one, not as a tuple: {letters} in place of ({letters})"
             raise UsageError(
                 f"graph_of: torch.export cannot export {name} on these examples: {_reason(error)}{advice}"
             ) from error
@@ -106,6 +107,15 @@ def argument_names(target: Foreign, examples: Sequence[Any]) -> list[str]:
         star = inspect.signature(call).parameters[name].kind is inspect.Parameter.VAR_POSITIONAL
         names += [f"{name}_{i}" for i in range(len(value))] if star else [name]
     return names
+
+
+def _as_declared(target: Foreign, named: dict[str, Any]) -> dict[str, Any]:
+    """Arguments by keyword in the order in which the function declares them, others after those."""
+    try:
+        declared = list(inspect.signature(target.forward if isinstance(target, nn.Module) else target).parameters)
+    except (TypeError, ValueError):
+        return named
+    return {name: named[name] for name in (*(name for name in declared if name in named), *named)}
 
 
 def _first_axes(called: nn.Module, examples: Sequence[Any], named: dict[str, Any], size: Foreign) -> dict[str, Any]:
@@ -152,7 +162,9 @@ def warn_of_own_backwards(called: nn.Module, examples: Sequence[Any], named: dic
     """
     if not any(not _is_of_torch(function) for function in _functions(torch.autograd.Function)):
         return
-    names = sorted({function.__name__ for function in _called(called, examples, named) if not _is_of_torch(function)})
+    names = sorted(
+        {function.__name__ for function in _backwards_called(called, examples, named) if not _is_of_torch(function)}
+    )
     if names:
         warnings.warn(
             f"graph_of: found a call of {', '.join(names)}, a torch.autograd.Function, whose backward torch.export "
@@ -174,7 +186,7 @@ def _is_of_torch(cls: Foreign) -> bool:
     return str(cls.__module__).partition(".")[0] == "torch"
 
 
-def _called(called: nn.Module, examples: Sequence[Any], named: dict[str, Any]) -> set[Any]:
+def _backwards_called(called: nn.Module, examples: Sequence[Any], named: dict[str, Any]) -> set[Any]:
     """The classes whose backward a gradient of the outputs calls; none where the module does not run by itself."""
     state = {name: _leaf(tensor) for name, tensor in (*called.named_parameters(), *called.named_buffers())}
     given, by_name = pytree.tree_map_only(torch.Tensor, _leaf, (tuple(examples), named))
@@ -232,7 +244,8 @@ def graph_of(target: Foreign, *examples: Foreign, batch_axis: str | None = None,
     Returns
     -------
     Graph
-        Its outputs are those of the target. Parameters that require a gradient are parameters of the graph, others and
+        Its outputs are those of the target, its inputs stand in the order of the arguments, those that nothing reads
+        included. Parameters that require a gradient are parameters of the graph, others and
         buffers constants, all of them copies. Modules are scopes, so that a picture folds as the modules do. Operations
         that no box stands for are boxes that call PyTorch (`TorchOperation`), under the name of the operation.
 
@@ -261,7 +274,7 @@ def graph_of(target: Foreign, *examples: Foreign, batch_axis: str | None = None,
     for tensor in pytree.tree_leaves((examples, named)):
         if isinstance(tensor, torch.Tensor):
             check_device("graph_of", tensor.device)
-    program = exported(target, examples, named, batch_axis)
+    program = export_program(target, examples, _as_declared(target, named), batch_axis)
     return _Translation(program, argument_names(target, examples), batch_axis).graph()
 
 
@@ -273,6 +286,7 @@ class _Translation:
         self._batch = None if batch_axis is None else Batch(batch_axis)
         self._inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
         self._boxes: dict[Node, Any] = {}
+        self._arguments: list[Input] = []
         user = [spec.arg.name for spec in self._inputs.values() if spec.kind == InputKind.USER_INPUT]
         self._called = dict(zip(user, names, strict=True)) if len(user) == len(names) else {}
         self._first_calls: dict[str, int] = {}
@@ -299,7 +313,8 @@ class _Translation:
             for output, spec in zip(outputs, specs, strict=True)
             if spec.kind == OutputKind.USER_OUTPUT
         ]
-        return Graph(*(value if isinstance(value, Box) else Constant(value) for value in kept if value is not None))
+        boxes = [value if isinstance(value, Box) else Constant(value) for value in kept if value is not None]
+        return Graph(*boxes, along=self._arguments)
 
     def _leaf(self, node: Node) -> Any:
         """The leaf for an argument, a parameter, a buffer or a constant of the program."""
@@ -313,7 +328,7 @@ class _Translation:
         check_device(f"graph_of: {spec.target!r}", tensor.device)
         numpy_dtype(tensor.dtype, f"graph_of: {spec.target!r}")
         *scopes, last = spec.target.split(".")
-        with reopened("".join(f"{part}/" for part in scopes)):
+        with reopen_scope(current_scope() + "".join(f"{part}/" for part in scopes)):
             array = np.array(array_of(tensor))
             if spec.kind == InputKind.PARAMETER and tensor.requires_grad:
                 return Parameter(array, name=last)
@@ -325,8 +340,9 @@ class _Translation:
             return value
         name = self._called.get(node.name, node.name)
         if self._batch is not None:
-            self._batch.read(value)
+            self._batch.find_symbol(value)
         box = Input(name, shape=shape_of(value), dtype=numpy_dtype(value.dtype, f"graph_of: {name!r}"))
+        self._arguments.append(box)
         if self._batch is not None and self._batch.box is None and box.shape and isinstance(box.shape[0], Size):
             self._batch.box = box
         return box
@@ -354,10 +370,10 @@ class _Translation:
         if isinstance(value, torch.SymBool) or node.target in ASSERTIONS:
             return None  # what the export asserts of sizes
         given = pytree.tree_map_only(Node, self._boxes.__getitem__, (node.args, node.kwargs))
-        with reopened(_scope(node, self._first_calls)):
+        with reopen_scope(current_scope() + _scope(node, self._first_calls)):
             if isinstance(value, torch.SymFloat):
                 return _number(node, given[0])
-            return self._fitted(node, self._boxes_for(node, *_with_numbers(node, *given)))
+            return self._fit_result(node, self._boxes_for(node, *_with_numbers(node, *given)))
 
     def _boxes_for(self, node: Node, positional: Foreign, named: Foreign) -> Any:
         rule = RULES.of(names_of(node.target))
@@ -370,7 +386,7 @@ class _Translation:
                 pass
         return _opaque(node, positional, named)
 
-    def _fitted(self, node: Node, made: Foreign) -> Any:
+    def _fit_result(self, node: Node, made: Foreign) -> Any:
         """The result of a rule, with the shapes and dtypes of PyTorch."""
         expected = node.meta.get("val")
         if isinstance(expected, list | tuple):
@@ -382,7 +398,7 @@ class _Translation:
         if not isinstance(expected, torch.Tensor):
             return made
         dtype = numpy_dtype(expected.dtype, f"graph_of: {node.target}")
-        return fitted(f"graph_of: the rule for {node.target}", made, shape_of(expected), dtype)
+        return fit_dtype(f"graph_of: the rule for {node.target}", made, shape_of(expected), dtype)
 
     def _warn_of_changes(self) -> None:
         """Say which buffers a module changes when it is called, as the graph changes nothing."""
@@ -433,12 +449,12 @@ def _with_numbers(node: Node, positional: Foreign, named: Foreign) -> tuple[Any,
         return positional, named
     kinds = {argument.name: str(argument.type) for argument in schema.arguments}
 
-    def read(value: Foreign, kind: str) -> Any:
+    def number_or_value(value: Foreign, kind: str) -> Any:
         is_number = any(word in kind for word in ("number", "Tensor", "float"))
         return number_of(value) if is_number and isinstance(value, Size) else value
 
-    read_named = {name: read(value, kinds[name]) for name, value in named.items()}
-    return tuple(map(read, positional, kinds.values())), read_named
+    read_named = {name: number_or_value(value, kinds[name]) for name, value in named.items()}
+    return tuple(map(number_or_value, positional, kinds.values())), read_named
 
 
 def _wide(node: Node, given: Foreign) -> Any:

@@ -77,19 +77,19 @@ class Program:
         """The positions of outputs with a differentiable path from a wanted leaf."""
         if wanted not in self._differentiable:
             leaves = [self.leaves[place] for place in wanted]
-            places = (place for place, box in enumerate(self.outputs) if self._reached([box], leaves))
+            places = (place for place, box in enumerate(self.outputs) if self._leaves_reached([box], leaves))
             self._differentiable[wanted] = tuple(places)
         return self._differentiable[wanted]
 
-    def reached(self, pattern: Pattern) -> tuple[int, ...]:
+    def positions_reached(self, pattern: Pattern) -> tuple[int, ...]:
         """The positions of wanted leaves with a differentiable path to an output of the pattern."""
         outputs = [self.outputs[place] for place in pattern.arriving]
         leaves = [self.leaves[place] for place in pattern.wanted]
-        reached = self._reached(outputs, leaves)
+        reached = self._leaves_reached(outputs, leaves)
         return tuple(place for place in pattern.wanted if self.leaves[place] in reached)
 
     @staticmethod
-    def _reached(outputs: Sequence[Box], leaves: Sequence[Box]) -> set[Box]:
+    def _leaves_reached(outputs: Sequence[Box], leaves: Sequence[Box]) -> set[Box]:
         if not outputs:
             return set()
         graph = Graph(*outputs)
@@ -106,7 +106,7 @@ class Gradient:
 
     def __init__(self, program: Program, pattern: Pattern) -> None:
         self.pattern = pattern
-        self.places = program.reached(pattern)
+        self.places = program.positions_reached(pattern)
         outputs = [program.outputs[place] for place in pattern.arriving]
         number = next(_numbers)
         arriving = [
@@ -177,7 +177,7 @@ def kept_values(forward: Sequence[Box], backward: Sequence[Box]) -> list[Box]:
     waiting = [box for box in topological_order(backward) if box not in inside]
     waiting += [box for box in backward if box in inside]
     for box in waiting:  # grows while it is walked through
-        read = [box] if box in inside and box not in again else _read(box)
+        read = [box] if box in inside and box not in again else _children_read(box)
         for child in read:
             if child not in inside or not child.children or child in kept or child in again:
                 continue
@@ -189,7 +189,7 @@ def kept_values(forward: Sequence[Box], backward: Sequence[Box]) -> list[Box]:
     return list(kept)
 
 
-def _read(box: Box) -> list[Box]:
+def _children_read(box: Box) -> list[Box]:
     """The children whose values a box reads."""
     like = "like" in box.constant_children
     return [
@@ -211,7 +211,7 @@ def apply(program: Program, tensors: Sequence[torch.Tensor]) -> tuple[torch.Tens
     gradient = None
     if wanted and torch.is_grad_enabled():
         gradient = program.gradient(Pattern(wanted, program.differentiable(wanted)))
-    outputs: tuple[torch.Tensor, ...] = _ProgramFunction.apply(program, gradient, *tensors)  # type: ignore[no-untyped-call]
+    outputs: tuple[torch.Tensor, ...] = _ProgramFunction.apply(program, gradient, *tensors)
     return outputs[: len(program.outputs)]
 
 

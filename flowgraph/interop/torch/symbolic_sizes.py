@@ -13,7 +13,7 @@ import torch
 from flowgraph.box import Array, Box
 from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import arange_like, count_like
-from flowgraph.boxes.indexing.index import lifted
+from flowgraph.boxes.indexing.index import line_along
 from flowgraph.errors import DtypeError, FeedError, ShapeError, UnsupportedError, UsageError
 from flowgraph.shapes.size import Size, fit
 from flowgraph.shapes.spec import shape_text
@@ -100,7 +100,7 @@ class Batch:
         self.box: Any = None
         self.sizes: dict[Box, Size] = {}
 
-    def read(self, tensor: Foreign) -> None:
+    def find_symbol(self, tensor: Foreign) -> None:
         """Find the symbol in the first axis of an input."""
         if self.symbol is None and tensor.ndim and isinstance(tensor.shape[0], torch.SymInt):
             (self.symbol,) = tensor.shape[0].node.expr.free_symbols or (None,)
@@ -160,7 +160,7 @@ def size_behind(number: Foreign) -> Any:
     return batch.sizes.get(number, number) if batch is not None and isinstance(number, Box) else number
 
 
-def counted(size: int | Size) -> Any:
+def count_up_to(size: int | Size) -> Any:
     """The whole numbers from 0 up to, not including, a size."""
     if not isinstance(size, Size):
         return np.arange(size)
@@ -177,9 +177,13 @@ def counted(size: int | Size) -> Any:
     return arange_like(line)
 
 
-def filled(size: Sequence[Any], value: Foreign) -> Any:
+def fill_sizes(size: Sequence[Any], value: Foreign) -> Any:
     """The same number everywhere; sizes may be those that vary."""
-    lines = [lifted(counted(extent), place, len(size)) for place, extent in enumerate(size) if isinstance(extent, Size)]
+    lines = [
+        line_along(count_up_to(extent), place, len(size))
+        for place, extent in enumerate(size)
+        if isinstance(extent, Size)
+    ]
     if not lines and not isinstance(value, Box):
         return np.full(tuple(size), value)
     whole = np.empty([1 if isinstance(extent, Size) else extent for extent in size], bool)

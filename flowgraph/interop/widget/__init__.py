@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from flowgraph.box import Array, Box
-from flowgraph.errors import UsageError, install_hint
+from flowgraph.errors import UsageError, optional
 from flowgraph.graph import Graph
 from flowgraph.graph.graph import Run
 from flowgraph.markup import sized_to_fit
 from flowgraph.rendering.files import picture_of, svg_of
+from flowgraph.rendering.wording import number_text, numbers_in_javascript
 from flowgraph.shapes.spec import shape_text
 from flowgraph.training.callbacks import Callback
 from flowgraph.training.display import MEASURES
@@ -34,14 +35,11 @@ if TYPE_CHECKING:
 
 __all__ = ["GraphWidget", "TrainingWidget"]
 
-try:
-    import anywidget
-    import traitlets
-except ImportError as missing:
-    raise ImportError(
-        f"flowgraph.interop.widget: needs anywidget, which is not installed; {install_hint('widget')}. Pictures show "
-        f"themselves in notebooks without it, and graph.interactive() moves and searches"
-    ) from missing
+_INSTEAD = ". Pictures show themselves in notebooks without it, and graph.interactive() moves and searches"
+optional("anywidget", "flowgraph.interop.widget: needs anywidget", "widget", _INSTEAD)
+
+import anywidget
+import traitlets
 
 HERE = Path(__file__).parent
 
@@ -207,7 +205,17 @@ def ends_in_a_number(graph: Graph) -> bool:
 def _short(array: Any) -> str:
     if isinstance(array, tuple):
         return f"of {len(array)} outputs"
-    return np.array2string(np.asarray(array), precision=4, threshold=MOST_NUMBERS, prefix="value ")
+    array, lengths = np.asarray(array), [0]
+    write = number_text if array.dtype.kind in "fc" else lambda number: str(number).replace("-", "−")
+
+    def align_number(number: Any) -> str:
+        text = write(number)
+        lengths.append(len(text))
+        return text.rjust(max(lengths))
+
+    for _ in range(2):  # the second time the longest is known
+        text = np.array2string(array, threshold=MOST_NUMBERS, prefix="value ", formatter={"all": align_number})
+    return text
 
 
 class TrainingWidget(anywidget.AnyWidget, Callback):
@@ -242,7 +250,7 @@ class TrainingWidget(anywidget.AnyWidget, Callback):
         If `watch` or `every` does not fit.
     """
 
-    _esm = HERE / "training.js"
+    _esm = numbers_in_javascript() + (HERE / "training.js").read_text("utf-8")
     _css = STYLE
 
     points: Any = traitlets.List().tag(sync=True)

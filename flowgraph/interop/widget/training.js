@@ -33,7 +33,7 @@ function curve(points, measure) {
   const across = (epoch) => LEFT + ((right - LEFT) * (epoch - first)) / Math.max(1, last - first);
   const up = (value) => bottom - 6 - ((bottom - TOP - 12) * (scale(value) - low)) / (high - low || 1);
   for (const [value, shift] of [[smallest, 0], [largest, 8]]) {
-    svg.append(element("text", { x: LEFT - 6, y: up(value) + shift / 2, "text-anchor": "end" }, value.toPrecision(3)));
+    svg.append(element("text", { x: LEFT - 6, y: up(value) + shift / 2, "text-anchor": "end" }, numberText(value)));
   }
   svg.append(element("text", { x: LEFT, y: HEIGHT - 12, "text-anchor": "start" }, `epoch ${first}`));
   svg.append(element("text", { x: right, y: HEIGHT - 12, "text-anchor": "end" }, String(last)));

@@ -88,7 +88,21 @@ def in_dtypes_of(ufunc: np.ufunc, inputs: Sequence[Any], dtype: Value) -> list[A
     outputs = (np.dtype(dtype),) * ufunc.nout
     wanted: dict[str, Any] = {} if dtype is None else {"signature": (*(None,) * ufunc.nin, *outputs)}
     loop = ufunc.resolve_dtypes((*kinds, *(None,) * ufunc.nout), **wanted)
-    return [jnp.asarray(array, jax.dtypes.canonicalize_dtype(to)) for array, to in zip(arrays, loop, strict=False)]
+    return [in_dtype(array, jax.dtypes.canonicalize_dtype(to)) for array, to in zip(arrays, loop, strict=False)]
+
+
+def in_dtype(value: Value, dtype: Value) -> Any:
+    """An array in another dtype.
+
+    XLA takes the quotient of a truth value that is made a number, and 0, for 0, where NumPy has a NaN; of a number that
+    is chosen by the truth value it does not. The truth value of a complex number is that of its real part in JAX, and
+    of both parts in NumPy.
+    """
+    if hasattr(value, "dtype") and value.dtype.kind == "b" and np.dtype(dtype).kind in "fc":
+        return jnp.where(value, jnp.ones((), dtype), jnp.zeros((), dtype))
+    if np.dtype(dtype).kind == "b" and np.result_type(value).kind == "c":
+        return jnp.not_equal(value, 0)
+    return jnp.asarray(value, dtype)
 
 
 def _ufunc_of_jax(ufunc: np.ufunc) -> Any:
@@ -103,7 +117,7 @@ def _ufunc_of_jax(ufunc: np.ufunc) -> Any:
     return function_of_jax
 
 
-def _sized(function: Function) -> Function:
+def _with_default_size(function: Function) -> Function:
     """A Fourier transform for which a size of -1 is that of the axis, as it is for NumPy."""
 
     def transformed(a: Value, s: Any = None, axes: Any = None, norm: Any = None, **_: Any) -> Any:
@@ -115,7 +129,7 @@ def _sized(function: Function) -> Function:
 
 
 for _name in ("fftn", "ifftn", "rfftn", "irfftn"):
-    replacement_for(getattr(np.fft, _name))(_sized(getattr(jnp.fft, _name)))
+    replacement_for(getattr(np.fft, _name))(_with_default_size(getattr(jnp.fft, _name)))
 
 
 @replacement_for(np.split, np.array_split)
@@ -180,17 +194,24 @@ def _in_floats(function: Callable[..., Any]) -> None:
     """A function of real numbers computes with integers in double precision, as NumPy does."""
     of_jax = getattr(jnp, function.__name__)
 
-    def widened(a: Value, *args: Any, **keywords: Any) -> Any:
+    def call_wide(a: Value, *args: Any, **keywords: Any) -> Any:
         wide = a if a.dtype.kind in "fc" else a.astype(jax.dtypes.canonicalize_dtype(float))
         return of_jax(wide, *args, **keywords)
 
-    replacement_for(function)(widened)
+    replacement_for(function)(call_wide)
 
 
 for _running in (np.cumsum, np.cumprod):
     _in_dtype_of(_running)
-for _of_reals in (np.mean, np.sinc, np.i0):
+for _of_reals in (np.mean, np.i0):
     _in_floats(_of_reals)
+
+
+@replacement_for(np.sinc)
+def _sinc(a: Value) -> Any:
+    """By NumPy's quotient, which has no number at an infinity, where JAX 0.11 and later give the limit, 0."""
+    angle = np.pi * jnp.where(a == 0, 1e-20, a)
+    return jnp.sin(angle) / angle
 
 
 @replacement_for(np.round)
@@ -234,7 +255,7 @@ def flags() -> Iterator[list[Any]]:
         _flags.reset(token)
 
 
-def noted(refused: Sequence[Any]) -> None:
+def note_refused(refused: Sequence[Any]) -> None:
     """Pass what was refused on to whoever collects it around."""
     _flags.get().extend(refused)
 
@@ -260,10 +281,10 @@ class Traced(NDArrayOperatorsMixin, Foreign):
         self.value = value
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Value, **keywords: Any) -> Any:
-        return wrapped(call_ufunc(ufunc, method, [unwrapped(value) for value in inputs], keywords))
+        return wrap_arrays(call_ufunc(ufunc, method, [unwrap_arrays(value) for value in inputs], keywords))
 
     def __array_function__(self, function: Any, types: Any, args: Any, keywords: Any) -> Any:
-        return wrapped(call_function(function, unwrapped(args), unwrapped(keywords)))
+        return wrap_arrays(call_function(function, unwrap_arrays(args), unwrap_arrays(keywords)))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -336,7 +357,7 @@ class Traced(NDArrayOperatorsMixin, Foreign):
 
     def astype(self, dtype: Value, **settings: Any) -> Any:
         """The array in another dtype, the one that JAX has for it."""
-        return Traced(self.value.astype(jax.dtypes.canonicalize_dtype(dtype)))
+        return Traced(in_dtype(self.value, jax.dtypes.canonicalize_dtype(dtype)))
 
     def reshape(self, *shape: Value, **settings: Any) -> Any:
         """np.reshape; sizes may be given one by one."""
@@ -353,7 +374,7 @@ class Traced(NDArrayOperatorsMixin, Foreign):
 
     def __getitem__(self, index: Any) -> Any:
         """The elements; those at a place that is none are NaN, where NumPy raises an IndexError."""
-        place = unwrapped(index)
+        place = unwrap_arrays(index)
         parts = place if isinstance(place, tuple) else (place,)
         if all(part is None or part is Ellipsis or isinstance(part, int | np.integer | slice) for part in parts):
             return Traced(self.value[place])
@@ -382,38 +403,38 @@ class Traced(NDArrayOperatorsMixin, Foreign):
     def __array__(self, dtype: Value = None, copy: Any = None) -> Any:
         raise NotInJaxError("it makes a NumPy array of its values")
 
-    def computed(self, box: Any, values: Sequence[Any]) -> Any:
+    def value_of_box(self, box: Any, values: Sequence[Any]) -> Any:
         """What stands for the box in JAX, inside the fprop or bprop of another one."""
-        return computed(box, values)
+        return compute_box(box, values)
 
     def note_wrong(self) -> None:
         """Note that values are to be refused where any element of this array of booleans holds."""
         _flags.get().append(self.value)
 
 
-def computed(box: Any, values: Sequence[Any]) -> Any:
+def compute_box(box: Any, values: Sequence[Any]) -> Any:
     """The value of a box on arrays: by the rule of its class, else by its fprop."""
     rule = RULES.of(box)
     if rule is not None:
-        return wrapped(rule.value(box, *[unwrapped(value) for value in values]))
-    return box.fprop(*[wrapped(value) for value in values])
+        return wrap_arrays(rule.value(box, *[unwrap_arrays(value) for value in values]))
+    return box.fprop(*[wrap_arrays(value) for value in values])
 
 
-def unwrapped(value: Value) -> Any:
+def unwrap_arrays(value: Value) -> Any:
     """The arrays of JAX in a value, or in tuples, lists and dicts of them."""
     if isinstance(value, Traced):
         return value.value
     if type(value) in (tuple, list):
-        return type(value)([unwrapped(part) for part in value])
+        return type(value)([unwrap_arrays(part) for part in value])
     if type(value) is dict:
-        return {name: unwrapped(part) for name, part in value.items()}
+        return {name: unwrap_arrays(part) for name, part in value.items()}
     return value
 
 
-def wrapped(value: Value) -> Any:
+def wrap_arrays(value: Value) -> Any:
     """What a function of JAX returned, under NumPy's protocols; tuples part by part."""
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return tuple([wrapped(part) for part in value])
+        return tuple([wrap_arrays(part) for part in value])
     return Traced(value) if isinstance(value, jax.Array) else value
 
 

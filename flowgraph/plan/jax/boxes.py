@@ -18,7 +18,7 @@ from flowgraph.box.vocabulary import Value
 from flowgraph.boxes.fourier.signal import Convolve, Correlate
 from flowgraph.boxes.fourier.transforms import BothHalves
 from flowgraph.boxes.indexing.gather import PlacesOfRows
-from flowgraph.boxes.indexing.index import Index, IndexAdd, filled
+from flowgraph.boxes.indexing.index import Index, IndexAdd, put_arrays
 from flowgraph.boxes.indexing.scatter import AddAtRows, SetAt
 from flowgraph.boxes.indexing.select import Choose, Interp
 from flowgraph.boxes.linear_algebra.determinant import Cofactors
@@ -45,7 +45,7 @@ from flowgraph.boxes.special.entropy import LogExpit
 from flowgraph.boxes.special.error_function import Erfcinv
 from flowgraph.boxes.special.exponential_integral import Exprel, InverseBoxCox, LambertW, LogRatio
 from flowgraph.boxes.special.gamma_function import Digamma, Polygamma, ReciprocalGamma, StudentCdf
-from flowgraph.plan.jax.array import Traced, struct_of, unwrapped
+from flowgraph.plan.jax.array import Traced, struct_of, unwrap_arrays
 from flowgraph.plan.jax.rules import rule_for
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec
@@ -166,7 +166,7 @@ def _order_statistic(box: Median | Quantile, a: Value) -> Any:
     missing = jnp.isnan(ordered)
     n = jnp.sum(~missing, axis=axis, keepdims=True)
     count: Value = Traced(jnp.maximum(n, 1)) if box.ignore_nan else a.shape[axis]
-    low, high, weight = unwrapped(box.chosen(count, axis, a.ndim))
+    low, high, weight = unwrap_arrays(box.places_and_weight(count, axis, a.ndim))
     statistic = _at(ordered, low, axis)
     if weight is not None:
         statistic = _between(statistic, _at(ordered, high, axis), weight)
@@ -243,13 +243,13 @@ def _gauge(box: GaugeInvarianceCheck, a: Value, free: Value) -> Any:
 @rule_for(Index)
 def _index(box: Index, a: Value, *indices: Value) -> Any:
     _note_outside(box.index, a.shape, indices)
-    return Traced(jnp.asarray(a))[filled(box.index, indices)].value
+    return Traced(jnp.asarray(a))[put_arrays(box.index, indices)].value
 
 
 @rule_for(IndexAdd)
 def _index_add(box: IndexAdd, a: Value, like: Value, *indices: Value) -> Any:
     _note_outside(box.index, like.shape, indices)
-    return jnp.zeros(like.shape, a.dtype).at[filled(box.index, indices)].add(a)
+    return jnp.zeros(like.shape, a.dtype).at[put_arrays(box.index, indices)].add(a)
 
 
 @rule_for(AddAtRows)
@@ -273,7 +273,7 @@ def _set_at(box: SetAt, a: Value, value: Value, *indices: Value) -> Any:
     """A place that is named twice keeps the last value, which JAX leaves open: the last one is found first."""
     dtype = np.result_type(a.dtype, value.dtype)
     a, value = jnp.asarray(a, dtype), jnp.asarray(value, dtype)
-    place = filled(box.index, indices)
+    place = put_arrays(box.index, indices)
     _note_outside(box.index, a.shape, indices)
     if not indices or any(array.dtype.kind == "b" and isinstance(array, jax.Array) for array in indices):
         return a.at[place].set(value)
@@ -286,7 +286,7 @@ def _set_at(box: SetAt, a: Value, value: Value, *indices: Value) -> Any:
 
 def _note_outside(index: Sequence[Any], shape: Sequence[int], indices: Sequence[Value]) -> None:
     """Note the places that are none of an array, for which NumPy raises an IndexError and JAX takes what it likes."""
-    parts = filled(tuple(index), indices)
+    parts = put_arrays(tuple(index), indices)
     axes = [_axes_taken(part) for part in parts]
     axis = 0
     for part, taken in zip(parts, axes, strict=True):
@@ -369,7 +369,7 @@ def _signals_of_whole_numbers(box: Convolve | Correlate, a: Value, v: Value) -> 
     return lax.conv_general_dilated(signal, window, (1,), [(around, around)])[0, 0]
 
 
-def _convolved(box: Convolving, x: Value, w: Value) -> Any:
+def _convolve(box: Convolving, x: Value, w: Value) -> Any:
     sliding = box.sliding(w.shape)
     dtype = np.result_type(x.dtype, w.dtype)
     return lax.conv_general_dilated(
@@ -384,7 +384,7 @@ def _convolved(box: Convolving, x: Value, w: Value) -> Any:
 
 @rule_for(Conv1d, Conv2d, Conv3d)
 def _convolution(box: Any, x: Value, w: Value) -> Any:
-    return _convolved(box, x, w)
+    return _convolve(box, x, w)
 
 
 @rule_for(ConvInput)
@@ -392,7 +392,7 @@ def _of_input(box: ConvInput, g: Value, w: Value, like: Value) -> Any:
     """What arrives at the convolution sent back to what it reads: the convolution transposed."""
     dtype = np.result_type(g.dtype, w.dtype)
     struct = struct_of(like.shape, dtype)
-    (gradient,) = jax.linear_transpose(lambda x: _convolved(box, x, w), struct)(jnp.asarray(g, dtype))
+    (gradient,) = jax.linear_transpose(lambda x: _convolve(box, x, w), struct)(jnp.asarray(g, dtype))
     return gradient
 
 
@@ -400,11 +400,11 @@ def _of_input(box: ConvInput, g: Value, w: Value, like: Value) -> Any:
 def _of_filters(box: ConvFilters, g: Value, x: Value, like: Value) -> Any:
     dtype = np.result_type(g.dtype, x.dtype)
     struct = struct_of(like.shape, dtype)
-    (gradient,) = jax.linear_transpose(lambda w: _convolved(box, x, w), struct)(jnp.asarray(g, dtype))
+    (gradient,) = jax.linear_transpose(lambda w: _convolve(box, x, w), struct)(jnp.asarray(g, dtype))
     return gradient
 
 
-def _padded(window: Sliding, a: Value, value: Value) -> Any:
+def _pad(window: Sliding, a: Value, value: Value) -> Any:
     if not any(map(any, window.padding)):
         return jnp.asarray(a)
     whole = ((0, 0),) * (a.ndim - len(window.size))
@@ -431,7 +431,7 @@ def _ends(window: Sliding, shape: Sequence[int]) -> list[int]:
     return [size + sum(pair) for size, pair in zip(last, window.padding, strict=True)]
 
 
-def _read(window: Sliding, a: Value, count: Sequence[Any]) -> Iterator[Any]:
+def _read_windows(window: Sliding, a: Value, count: Sequence[Any]) -> Iterator[Any]:
     """For each element of the window the array of what it reads, in all its places."""
     return (a[place] for place in window.places(count))
 
@@ -440,11 +440,11 @@ def _largest(box: Pooling, a: Value) -> tuple[list[Any], Any]:
     """What each element of the window reads, and the largest of each window."""
     low = -np.inf if a.dtype.kind == "f" else np.iinfo(a.dtype).min if a.dtype.kind in "iu" else False
     window = box.sliding
-    read = list(_read(window, _padded(window, a, low), box.pooled(a.shape)[-len(window.size) :]))
+    read = list(_read_windows(window, _pad(window, a, low), box.shape_of_windows(a.shape)[-len(window.size) :]))
     return read, functools.reduce(jnp.maximum, read)
 
 
-def _taken(box: Pooling, source: Value, dtype: Value) -> tuple[list[Any], Any]:
+def _find_largest(box: Pooling, source: Value, dtype: Value) -> tuple[list[Any], Any]:
     """Where each element of the window is the largest, and how many are, at least 1."""
     read, largest = _largest(box, source)
     taken = [part == largest for part in read]
@@ -459,24 +459,24 @@ def _max_pool(box: MaxPool, a: Value) -> Any:
 
 @rule_for(SpreadToLargest)
 def _spread_to_largest(box: SpreadToLargest, g: Value, source: Value) -> Any:
-    taken, ties = _taken(box, source, g.dtype)
+    taken, ties = _find_largest(box, source, g.dtype)
     share = g / ties
     return _spread(box.sliding, [share * is_largest for is_largest in taken], _ends(box.sliding, source.shape))
 
 
 @rule_for(MeanOfLargest)
 def _mean_of_largest(box: MeanOfLargest, a: Value, source: Value) -> Any:
-    taken, ties = _taken(box, source, a.dtype)
-    read = _read(box.sliding, _padded(box.sliding, a, 0), ties.shape[-len(box.sliding.size) :])
+    taken, ties = _find_largest(box, source, a.dtype)
+    read = _read_windows(box.sliding, _pad(box.sliding, a, 0), ties.shape[-len(box.sliding.size) :])
     return functools.reduce(jnp.add, [part * is_largest for part, is_largest in zip(read, taken, strict=True)]) / ties
 
 
-def _counted(box: SpreadEvenly, shape: Sequence[int], count: Sequence[Any], dtype: Value) -> Any:
+def _count_in_windows(box: SpreadEvenly, shape: Sequence[int], count: Sequence[Any], dtype: Value) -> Any:
     """How many elements count in each window, a constant."""
     window = box.sliding
     if box.count_padding:
         return np.asarray(np.prod(window.size), dtype)
-    inside = window.padded(np.ones(shape[len(shape) - len(window.size) :], dtype), 0)
+    inside = window.pad_array(np.ones(shape[len(shape) - len(window.size) :], dtype), 0)
     total = np.asarray(sum(inside[place] for place in window.places(count)))
     return np.where(total == 0, 1, total).astype(dtype)
 
@@ -484,6 +484,6 @@ def _counted(box: SpreadEvenly, shape: Sequence[int], count: Sequence[Any], dtyp
 @rule_for(SpreadEvenly)
 def _spread_evenly(box: SpreadEvenly, g: Value, like: Value) -> Any:
     count = g.shape[-len(box.sliding.size) :]
-    share = g / _counted(box, like.shape, count, g.dtype if g.dtype.kind in "fc" else float)
+    share = g / _count_in_windows(box, like.shape, count, g.dtype if g.dtype.kind in "fc" else float)
     parts = [share] * int(np.prod(box.sliding.size))
     return _spread(box.sliding, parts, _ends(box.sliding, like.shape))

@@ -10,13 +10,13 @@ import jax.numpy as jnp
 from flowgraph.box.leaves import Random
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import UnsupportedError
-from flowgraph.plan.jax.array import NotInJaxError, Traced, unwrapped
+from flowgraph.plan.jax.array import NotInJaxError, Traced, unwrap_arrays
 
 
-def drawn(leaf: Random, key: Value, shape: tuple[int, ...]) -> Any:
+def draw_leaf(leaf: Random, key: Value, shape: tuple[int, ...]) -> Any:
     """What a random leaf draws from a key."""
     try:
-        values = unwrapped(leaf.draw(KeyGenerator(key), shape))  # type: ignore[arg-type]
+        values = unwrap_arrays(leaf.draw(KeyGenerator(key), shape))  # type: ignore[arg-type]
     except (NotInJaxError, AttributeError, TypeError) as error:
         known = ", ".join(name for name in vars(KeyGenerator) if not name.startswith("_"))
         raise UnsupportedError(
@@ -90,7 +90,7 @@ class KeyGenerator:
 
     def permutation(self, x: Value) -> Any:
         """The numbers from 0 up to x, or the rows of an array, in another order."""
-        return Traced(jax.random.permutation(self._next(), unwrapped(x)))
+        return Traced(jax.random.permutation(self._next(), unwrap_arrays(x)))
 
 
 def _shape(size: Value) -> tuple[int, ...]:
@@ -98,4 +98,6 @@ def _shape(size: Value) -> tuple[int, ...]:
 
 
 def _shape_for(size: Value, *of: Any) -> tuple[int, ...]:
-    return jnp.broadcast_shapes(*[jnp.shape(unwrapped(argument)) for argument in of]) if size is None else _shape(size)
+    return (
+        jnp.broadcast_shapes(*[jnp.shape(unwrap_arrays(argument)) for argument in of]) if size is None else _shape(size)
+    )

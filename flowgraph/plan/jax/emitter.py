@@ -29,12 +29,12 @@ from flowgraph.errors import LabelError
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Binding, Memory, Names, Program
 from flowgraph.plan.emitter import Request
-from flowgraph.plan.jax.array import flags, is_replaced, noted, struct_of
+from flowgraph.plan.jax.array import flags, is_replaced, note_refused, struct_of
 from flowgraph.plan.jax.evaluation import refuse_unfit, value_of
-from flowgraph.plan.jax.placement import Layout, Placement, on_devices, replicated
+from flowgraph.plan.jax.placement import Layout, Placement, on_devices, replicate_array
 from flowgraph.plan.jax.rules import RULES
 from flowgraph.plan.numpy.emit import beside
-from flowgraph.plan.numpy.lines import index_text, literal_of, tuple_text
+from flowgraph.plan.numpy.lines import CALLED, index_text, literal_of, tuple_text
 from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.passes.simplify import simplify
 from flowgraph.plan.rebuild import shape_of, sizes_known
@@ -63,10 +63,11 @@ def _line_for(*classes: type[Box]) -> Callable[[Expression], Expression]:
 def has_line(box: Box) -> bool:
     """Whether a box is written as it is, and not as what its fprop is made of.
 
-    A loss of classes stays one call: opened, it indexes the scores of all examples at once, which would gather them
-    from all devices.
+    So does what is one call of NumPy, which JAX has by the same name. A loss of classes stays one call too: opened, it
+    indexes the scores of all examples at once, which would gather them from all devices.
     """
-    return ufunc_of(box) is not None or type(box) in _EXPRESSIONS or RULES.has(box) or isinstance(box, ClassLoss)
+    own = ufunc_of(box) is not None or type(box) in _EXPRESSIONS or RULES.has(box)
+    return own or type(box) in CALLED or isinstance(box, ClassLoss)
 
 
 def expression_of(box: Box, texts: Sequence[str]) -> str | None:
@@ -125,6 +126,8 @@ def _where(box: Where, texts: Sequence[str]) -> str:
 @_line_for(Cast)
 def _cast(box: Cast, texts: Sequence[str]) -> str:
     plain = box.dtype.kind in "fc" and box.children[0].dtype.kind in "biuf"
+    if box.children[0].dtype == bool:  # as `in_dtype` says why
+        return f"jnp.where({texts[0]}, jnp.{box.dtype}(1), jnp.{box.dtype}(0))" if plain else ""
     return f'{texts[0]}.astype("{box.dtype}")' if plain else ""
 
 
@@ -140,24 +143,24 @@ def _behind(box: Barrier, texts: Sequence[str]) -> str:
 
 
 @_line_for(Transpose)
-def _transposed(box: Transpose, texts: Sequence[str]) -> str:
+def _write_transpose(box: Transpose, texts: Sequence[str]) -> str:
     return (
         f"{texts[0]}.T" if box.axes is None else f"{texts[0]}.transpose({tuple_text(axes_of(box, box.axes, box.ndim))})"
     )
 
 
 @_line_for(Reshape)
-def _reshaped(box: Reshape, texts: Sequence[str]) -> str:
+def _write_reshape(box: Reshape, texts: Sequence[str]) -> str:
     return f"{texts[0]}.reshape({tuple_text(shape_of(box))})"
 
 
 @_line_for(BroadcastTo)
-def _repeated(box: BroadcastTo, texts: Sequence[str]) -> str:
+def _write_broadcast(box: BroadcastTo, texts: Sequence[str]) -> str:
     return f"jnp.broadcast_to({texts[0]}, {tuple_text(shape_of(box))})"
 
 
 @_line_for(Index)
-def _indexed(box: Index, texts: Sequence[str]) -> str:
+def _write_index(box: Index, texts: Sequence[str]) -> str:
     if ARRAY in box.index or any(isinstance(child, bool) for child in box.index):
         return ""
     return f"{texts[0]}[{', '.join(index_text(part) for part in box.index) or '...'}]"
@@ -181,7 +184,7 @@ class DeviceStore(Store):
         self.placement = placement
         super().__init__(updates)
 
-    def _allocated(self) -> list[Any]:
+    def _allocate(self) -> list[Any]:
         return [Held() for _ in self.parameters]
 
     def _write(self, place: int, value: Array) -> None:
@@ -191,11 +194,11 @@ class DeviceStore(Store):
             held: Any = self.old[place]
             held.value = on_devices(np.asarray(value), sharding)
 
-    def _copied(self, place: int) -> Array:
+    def _copy_of(self, place: int) -> Array:
         """A copy on this host; of a value that lies on several hosts, which all of them have to ask for."""
         held: Any = self.old[place]
         with jax.enable_x64(True):
-            return np.array(replicated(held.value))
+            return np.array(replicate_array(held.value))
 
 
 # The call of a compiled function: inputs to the devices, parameters where they are, results to NumPy.
@@ -228,7 +231,7 @@ class Compiled:
     def refuse(self, leaves: Sequence[Any], old: Sequence[Any], reads: Sequence[Any]) -> None:
         """Raise what the graph raises on the same values, computed by NumPy."""
         arrays = [
-            np.asarray(replicated(value) if isinstance(value, jax.Array) else value)
+            np.asarray(replicate_array(value) if isinstance(value, jax.Array) else value)
             for value in (*leaves, *old, *reads)
         ]
         boxes = (*self.leaves, *self.parameters, *self.reads)
@@ -267,7 +270,7 @@ class Runner:
         with jax.enable_x64(True):
             given = compiled.layout.put(leaves)
             old = tuple([held.value for held in self.old])
-            read = tuple(map(self._read, compiled.reads, reads))
+            read = tuple(map(self._read_parameter, compiled.reads, reads))
             results, new, wrong = compiled.run(given, old, read)
             if wrong is not None and float(wrong) > 0:  # an array of JAX would compare on the device
                 compiled.refuse(leaves, old, read)
@@ -276,11 +279,11 @@ class Runner:
             held.value = value
         return arrays
 
-    def _read(self, parameter: Parameter, array: Value) -> Any:
+    def _read_parameter(self, parameter: Parameter, array: Value) -> Any:
         """A parameter that no update changes, put on the devices when it is another array than before."""
         seen = self._seen.get(parameter)
         if seen is None or seen[0] is not array:
-            seen = self._seen[parameter] = (array, self.compiled.layout.placed(parameter, array))
+            seen = self._seen[parameter] = (array, self.compiled.layout.place_parameter(parameter, array))
         return seen[1]
 
 
@@ -310,7 +313,7 @@ class JaxEmitter:
     def __init__(self, placement: Placement | None = None) -> None:
         self.placement = placement
 
-    def placed(self, placement: Placement) -> JaxEmitter:
+    def place_on(self, placement: Placement) -> JaxEmitter:
         """The back end for these devices."""
         return JaxEmitter(placement)
 
@@ -400,7 +403,7 @@ class _Writer:
             self.scope = scope
         text = expression_of(box, self._operands(box))
         if text is None:
-            text = f"{self._called(box)}({', '.join(self.texts[child] for child in box.children)})"
+            text = f"{self._name_of_call(box)}({', '.join(self.texts[child] for child in box.children)})"
         shapes = " and ".join(shape_text(spec.shape) for spec in box.outputs)
         self.lines.append(beside(f"    {name} = {text}", shapes if sizes_known(box) else "size from values"))
         return name
@@ -416,14 +419,14 @@ class _Writer:
             for child, literal in zip(box.children, literals, strict=True)
         ]
 
-    def _called(self, box: Box) -> str:
+    def _name_of_call(self, box: Box) -> str:
         """The name of a function that computes the box by its rule or its fprop."""
 
-        def computed(*values: Value) -> Any:
+        def compute(*values: Value) -> Any:
             value, refused = value_of(box, values)
-            noted(refused)
+            note_refused(refused)
             return value
 
         name = self.taken.free(type(box).__name__)
-        self.space[name] = computed
+        self.space[name] = compute
         return name

@@ -12,7 +12,7 @@ import numpy as np
 from flowgraph.box import Box, Constant
 from flowgraph.box.vocabulary import Value
 from flowgraph.errors import DtypeError, FlowgraphError
-from flowgraph.plan.jax.array import NotInJaxError, computed, constant, flags, unwrapped
+from flowgraph.plan.jax.array import NotInJaxError, compute_box, constant, flags, in_dtype, unwrap_arrays
 from flowgraph.plan.jax.rules import refuse
 
 _FAILURES = (TypeError, NotImplementedError, AttributeError, IndexError)
@@ -47,7 +47,7 @@ def value_of(box: Box, children: Sequence[Any]) -> tuple[Any, list[Any]]:
     """The value of a box, in the dtypes that it was built with, and booleans of JAX that say what it refuses."""
     with flags() as refused:
         try:
-            value = unwrapped(computed(box, children))
+            value = unwrap_arrays(compute_box(box, children))
         except FlowgraphError:
             raise
         except NotInJaxError as error:
@@ -59,14 +59,14 @@ def value_of(box: Box, children: Sequence[Any]) -> tuple[Any, list[Any]]:
         except _FAILURES as error:
             refuse(box, f"{type(error).__name__}: {str(error).splitlines()[0]}", error)
     if len(box.outputs) == 1:
-        return _settled(value, box.dtype), refused
-    return tuple([_settled(part, spec.dtype) for part, spec in zip(value, box.outputs, strict=True)]), refused
+        return _in_dtype_of_jax(value, box.dtype), refused
+    return tuple([_in_dtype_of_jax(part, spec.dtype) for part, spec in zip(value, box.outputs, strict=True)]), refused
 
 
-def _settled(value: Value, dtype: np.dtype[Any]) -> Any:
+def _in_dtype_of_jax(value: Value, dtype: np.dtype[Any]) -> Any:
     """The value in the dtype that JAX has for that of the box; what is made of constants alone stays a constant."""
     if isinstance(value, jax.Array):
-        return value.astype(jax.dtypes.canonicalize_dtype(dtype))
+        return in_dtype(value, jax.dtypes.canonicalize_dtype(dtype))
     return constant(np.asarray(value, dtype))
 
 

@@ -88,7 +88,7 @@ class Placement:
         """
         return NamedSharding(self.mesh, _whole())
 
-    def divided(self) -> NamedSharding:
+    def of_batch(self) -> NamedSharding:
         """The sharding of an array whose first axis, the batch, is divided among the devices.
 
         Returns
@@ -146,7 +146,9 @@ def _placement(numbers: Any, names: Any, weights: Any, axis: str, uneven: bool) 
     by_number = {device.id: device for device in jax.devices()}
     missing = sorted({int(number) for number in numbers.flat} - by_number.keys())
     if missing:
-        raise UsageError(f"Placement: found the device {missing[0]} in what was copied, this machine has {_found()}")
+        raise UsageError(
+            f"Placement: found the device {missing[0]} in what was copied, this machine has {_devices_text()}"
+        )
     devices = np.vectorize(by_number.__getitem__, otypes=[object])(numbers)
     return Placement(Mesh(devices, names), weights, axis, uneven)
 
@@ -167,18 +169,22 @@ def _devices(who: str, given: Value) -> list[Any]:
         try:
             return list(jax.devices(given))
         except RuntimeError:
-            raise UsageError(f"{who}: found devices={given!r}, needs some of this machine: {_found()}") from None
+            raise UsageError(f"{who}: found devices={given!r}, needs some of this machine: {_devices_text()}") from None
     if isinstance(given, int) and not isinstance(given, bool):
         if not 1 <= given <= len(jax.devices()):
-            raise UsageError(f"{who}: found devices={given}, needs a number from 1 to {len(jax.devices())}: {_found()}")
+            raise UsageError(
+                f"{who}: found devices={given}, needs a number from 1 to {len(jax.devices())}: {_devices_text()}"
+            )
         return list(jax.devices()[:given])
     listed = list(given) if isinstance(given, Sequence | np.ndarray) else [given]
     if not listed or not all(isinstance(device, jax.Device) for device in listed):
-        raise UsageError(f"{who}: found devices={given!r}, needs a number of devices or a list of them: {_found()}")
+        raise UsageError(
+            f"{who}: found devices={given!r}, needs a number of devices or a list of them: {_devices_text()}"
+        )
     return listed
 
 
-def _found() -> str:
+def _devices_text() -> str:
     kinds = [device.platform for device in jax.devices()]
     return ", ".join(f"{kinds.count(kind)} of {kind!r}" for kind in dict.fromkeys(kinds))
 
@@ -193,7 +199,7 @@ class Layout:
         if placement is None:
             return
         whole, batch = placement.whole(), _batch_of(placement, request)
-        self._of_leaves = tuple([placement.divided() if leaf in batch else whole for leaf in request.given])
+        self._of_leaves = tuple([placement.of_batch() if leaf in batch else whole for leaf in request.given])
         of_parameters = tuple(map(placement.of_parameter, request.store.parameters))
         of_reads = tuple(map(placement.of_parameter, request.reads))
         self.shardings = {
@@ -207,7 +213,7 @@ class Layout:
             return tuple(leaves)
         return tuple(map(on_devices, leaves, self._of_leaves))
 
-    def placed(self, parameter: Parameter, array: Array) -> Any:
+    def place_parameter(self, parameter: Parameter, array: Array) -> Any:
         """A parameter that is only read, on the devices."""
         return on_devices(array, None if self.placement is None else self.placement.of_parameter(parameter))
 
@@ -250,7 +256,7 @@ def on_devices(array: Value, sharding: NamedSharding | None) -> Any:
     return jax.make_array_from_callback(whole.shape, sharding, lambda place: whole[place])
 
 
-def replicated(value: Value) -> Any:
+def replicate_array(value: Value) -> Any:
     """The whole of an array, on this host."""
     if value.is_fully_addressable or value.is_fully_replicated:
         return value

@@ -32,7 +32,7 @@ def write_block(kernel: Kernel, box: Box) -> None:
     rule.block(kernel, box)
 
 
-def _nested(sizes: Sequence[tuple[str, int]], indent: str = "    ") -> tuple[list[str], str]:
+def _nest_loops(sizes: Sequence[tuple[str, int]], indent: str = "    ") -> tuple[list[str], str]:
     """Heads of loops, one in another, and the indent of their body."""
     lines = []
     for letter, size in sizes:
@@ -94,7 +94,7 @@ def _write_by_blas(kernel: Kernel, call: str, box: Box) -> bool:
     texts = [_matrix(kernel, *side, own_index(stack)) for side in sides]
     if None in texts:
         return False
-    heads, indent = _nested(list(zip(own_index(stack), stack, strict=True)))
+    heads, indent = _nest_loops(list(zip(own_index(stack), stack, strict=True)))
     gemm = ctypes.cast(function, ctypes.c_void_p).value or 0
     given = f"{number_name(box.dtype, box)}(1), {(rows, columns, between)}, {', '.join(map(str, texts))}"
     kernel.lines += [*heads, f"{indent}{call}({kernel.entry(gemm)}, {given})"]
@@ -132,7 +132,7 @@ def _plus_product(kernel: Kernel, box: Box, total: str) -> str:
     """A sum and one term of the product more, that of `z`."""
     factors = box.children[-2:]
     left, right = (
-        cast(kernel.read(child, at), child.dtype, box.dtype)
+        cast(kernel.read_element(child, at), child.dtype, box.dtype)
         for child, at in zip(factors, product_index(box, own_index(box.shape), "z"), strict=True)
     )
     if box.dtype.kind == "f":
@@ -146,19 +146,19 @@ def _add_rows(kernel: Kernel, box: Box, zero: bool = True) -> None:
     axis = max([axis for axis, (letter, _) in enumerate(pairs) if letter != "0"], default=0)
     outer, inner = [*pairs[:axis], *pairs[axis + 1 :]], pairs[axis : axis + 1]
     place = flat_text(0, strides, own_index(box.shape))
-    heads, indent = _nested(outer)
-    first, deep = _nested(inner, indent)
+    heads, indent = _nest_loops(outer)
+    first, deep = _nest_loops(inner, indent)
     kernel.lines += heads
     if zero:
         kernel.lines += [*first, f"{deep}{kernel.store(box, place, f'{number_name(box.dtype, box)}(0)')}"]
-    sums, deep = _nested([("z", shape_of(box.children[-2])[-1]), *inner], indent)
+    sums, deep = _nest_loops([("z", shape_of(box.children[-2])[-1]), *inner], indent)
     added = _plus_product(kernel, box, kernel.element(box, place))
     kernel.lines += [*sums, f"{deep}{kernel.store(box, place, added)}"]
 
 
 def _add_terms(kernel: Kernel, box: Box) -> None:
     """Each element of the result is summed up by itself."""
-    heads, indent = _nested(_over(box))
+    heads, indent = _nest_loops(_over(box))
     total = kernel.variable(box)
     kernel.lines += [
         *heads,
@@ -177,8 +177,8 @@ def _add_terms(kernel: Kernel, box: Box) -> None:
 def _write_copy(kernel: Kernel, child: Box, box: Box, part: Array, start: int = 0) -> None:
     """Copy a child into a part of the array of a box, which has its shape and begins so many elements after it."""
     index = own_index(child.shape)
-    heads, indent = _nested(_over(child))
-    value = cast(kernel.read(child, index), child.dtype, box.dtype)
+    heads, indent = _nest_loops(_over(child))
+    value = cast(kernel.read_element(child, index), child.dtype, box.dtype)
     kernel.lines += [*heads, f"{indent}{kernel.store(box, flat_text(start, strides_of(part), index), value)}"]
 
 

@@ -1,24 +1,19 @@
-"""Compiling with Numba: exponentials and products by BLAS that it is given, a cache that checks what it holds."""
+"""Compiling with Numba: exponentials and products by BLAS that it is given."""
 
 from __future__ import annotations
 
 import functools
-import hashlib
 import importlib
-import importlib.metadata
 import itertools
 import math
-import os
-import shutil
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from flowgraph.plan.blas import PLAIN, ROWS, TRANSPOSED, integer_bits
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.kept import folder, is_own, own_folder
+from flowgraph.plan.numba.disk import file_of
 from flowgraph.plan.numba.machine import ALWAYS, NUMBERS, instructions, type_of
 
 # exp, expm1 and tanh of one number without a branch, so that Numba makes vector instructions of a loop over them.
@@ -97,10 +92,12 @@ def exponentials() -> dict[str, Callable[[Any], Any]]:
     """Functions by name, which Numba compiles for float32 and float64; complex numbers go to its own."""
     types: Any = importlib.import_module("numba").types
     made = {types.float32: _of_format("float32"), types.float64: _of_format("float64")}
-    return {name: _overloaded(name, {kind: functions[name] for kind, functions in made.items()}) for name in NAMES}
+    return {
+        name: _overload_by_type(name, {kind: functions[name] for kind, functions in made.items()}) for name in NAMES
+    }
 
 
-def _overloaded(name: str, by_type: dict[Any, Callable[[Any], Any]]) -> Callable[[Any], Any]:
+def _overload_by_type(name: str, by_type: dict[Any, Callable[[Any], Any]]) -> Callable[[Any], Any]:
     extending: Any = importlib.import_module("numba.extending")
     of_numba = getattr(np, name)
 
@@ -233,60 +230,6 @@ def _write(context: Any, builder: Any, signature: Any, given: Sequence[Any], bet
     function = ir.FunctionType(ir.VoidType(), [value.type for value in values])
     builder.call(builder.inttoptr(given[0], function.as_pointer()), values)
     return context.get_dummy_value()
-
-
-# What Numba has compiled is kept on disk, by its source, since compiling it takes seconds.
-
-LARGEST = 500
-"""Functions that are kept; the one that was not used for the longest time makes room. A bound on disk, not tuned."""
-
-_INSTRUCTIONS = ("machine.py", "compiling.py")
-"""Files whose functions are compiled into what is kept."""
-
-
-def file_of(text: str) -> Path | None:
-    """A file that holds the text, beside which Numba keeps what it compiles; None where none can be written.
-
-    Numba reads what lies there with pickle, which runs it: so nobody else may be able to write there.
-    """
-    around = folder()
-    if around is None:
-        return None
-    versions = [importlib.metadata.version(name) for name in ("numba", "numpy")]
-    versions += [str(integer_bits(np.dtype(dtype))) for dtype in (np.float32, np.float64)]
-    instructions = b"".join(Path(__file__).with_name(name).read_bytes() for name in _INSTRUCTIONS)
-    digest = hashlib.sha256("\n".join([*versions, text]).encode() + instructions).hexdigest()[:32]
-    place = around / digest
-    path = place / "step.py"
-    try:
-        if not path.exists():
-            _make_room(around)
-            if not own_folder(place):
-                return None
-            part = place / f"step.{os.getpid()}"
-            part.write_text(text, encoding="utf-8")
-            part.replace(path)
-        if not is_own(place.lstat()):
-            return None
-        os.utime(place)
-    except OSError:
-        return None
-    return path
-
-
-def _make_room(parent: Path) -> None:
-    if not parent.is_dir():
-        return
-    known = sorted((place for place in parent.iterdir() if (place / "step.py").exists()), key=_last_used)
-    for place in known[: max(0, len(known) - LARGEST + 1)]:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def _last_used(place: Path) -> float:
-    try:
-        return place.stat().st_mtime
-    except OSError:  # another process has removed it
-        return 0.0
 
 
 # Text becomes a function that Numba has compiled: of a whole plan, or of a kernel, kept on disk by its text.

@@ -14,7 +14,7 @@ from flowgraph.box import Array, Box, Constant, Leaf
 from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.reduction.sums import Reduction
 from flowgraph.graph import Graph
-from flowgraph.plan.binding import Program, given, number_in_array
+from flowgraph.plan.binding import Program, number_in_array, value_itself
 from flowgraph.plan.emitter import Emitter, RefusedError, Request
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.blocks import LARGE, write_block
@@ -172,19 +172,19 @@ class KernelWriter(Writer):
         names = self.source.names
         first, last = names[boxes[0]], names[boxes[-1]]
         which = first if first == last else f"{first} to {last}"
-        self.lines.append((f"    {self.called(kernel)}", printable(f"{which} {shape_text(shape_of(boxes[0]))}")))
+        self.lines.append((f"    {self.write_call(kernel)}", printable(f"{which} {shape_text(shape_of(boxes[0]))}")))
         for box in boxes:
             self.texts[box] = names[box] if box in self.local else self.out(box)
 
-    def called(self, kernel: Kernel) -> str:
+    def write_call(self, kernel: Kernel) -> str:
         """The call of a kernel; kernels of equal text are one function."""
         key = kernel.text(), tuple(kernel.types)
         if key not in self.kernels:
             function = compiling.compiled_kernel(*key, kernel.ufuncs())
-            self.kernels[key] = self.source.bind_new("kernel", given, function)
+            self.kernels[key] = self.source.bind_new("kernel", value_itself, function)
         table = self.source.bind_new("arrays", addresses, kernel.table)
         at = self.source.bind_new("at", address_in, table)
-        self.source.bind("number", given, number)
+        self.source.bind("number", value_itself, number)
         self.compiled += len(kernel.boxes)
         return f"{self.kernels[key]}({', '.join([at, *kernel.given])})"
 
@@ -201,7 +201,7 @@ class KernelWriter(Writer):
             super()._fill(box, name, texts)
             return
         self.compiled += 1
-        called = self.source.bind_new(type(box).__name__, given, filling)
+        called = self.source.bind_new(type(box).__name__, value_itself, filling)
         self.line(box, f"{name} = {called}({', '.join([*texts, self.out(box)])})")
 
     def address(self, box: Box, text: str, layout: Array) -> str:
@@ -224,7 +224,7 @@ class WholeWriter(KernelWriter):
         super().__init__(plan, source)
         self.kernel = Kernel(self, self.local)
         self.last = next((box for box in reversed(plan.graph.boxes) if box in plan.kernels), None)
-        read = [*plan.graph.outputs, *[checked_child(box) for box in _checked(plan.graph)]]
+        read = [*plan.graph.outputs, *[checked_child(box) for box in _boxes_to_check(plan.graph)]]
         self.kept = {plan.bases[box] for box in read}
 
     def call_kernel(self, boxes: Sequence[Box]) -> None:
@@ -257,18 +257,18 @@ class WholeWriter(KernelWriter):
         """The arrays in rows, the call, and the errors of boxes that refuse some values."""
         in_rows = [name for name, kind in zip(self.kernel.given, self.kernel.types[1:], strict=True) if "[" in kind]
         for name in in_rows:
-            require = self.source.bind("require", given, np.require)
+            require = self.source.bind("require", value_itself, np.require)
             self.lines.append((f"    if not {name}.flags.carray:", ""))
             self.lines.append((f'        {name} = {require}({name}, requirements="CA")', ""))
-        called = self.called(self.kernel)
+        called = self.write_call(self.kernel)
         self.lines.append((f"    code = {called}" if self.kernel.checks else f"    {called}", ""))
         for code, box in enumerate(self.kernel.checks, 1):
-            name = self.source.bind_new("refuse", given, functools.partial(refuse, box))
+            name = self.source.bind_new("refuse", value_itself, functools.partial(refuse, box))
             self.lines.append((f"    if code == {code}:", ""))
             self.lines.append((f"        {name}({self.texts[checked_child(box)]})", ""))
 
 
-def _checked(graph: Graph) -> list[Box]:
+def _boxes_to_check(graph: Graph) -> list[Box]:
     return [box for box in graph.boxes if CHECKS.of(box) is not None]
 
 
@@ -288,21 +288,21 @@ class MixedEmitter(NumPyEmitter):
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
         """The lines of Python, which call kernels."""
-        program = self.written(request, schedule)
+        program = self.write_program(request, schedule)
         if not program.compiled:
             raise RefusedError("has no lines that Numba would make faster")
         program.note = f"NumPy's plan, {program.compiled} of its values from Numba"
         return program
 
-    def written(self, request: Request, schedule: Schedule, writer: MakesWriter = KernelWriter) -> Program:
+    def write_program(self, request: Request, schedule: Schedule, writer: MakesWriter = KernelWriter) -> Program:
         """The program, and how many values Numba computes in it and in its shards; of a shard, none is enough."""
         made: list[Any] = []
 
-        def noted(plan: Schedule, source: Source) -> Writer:
+        def make_writer(plan: Schedule, source: Source) -> Writer:
             made.append(writer(plan, source))
             return made[0]  # type: ignore[no-any-return]
 
-        program = super().written(request, schedule, noted)
+        program = super().write_program(request, schedule, make_writer)
         shards = [box.body.programs.values() for box in schedule.graph.boxes if isinstance(box, Sharded)]
         program.compiled = made[0].compiled + sum(
             max((inner.compiled for inner in programs), default=0) for programs in shards
@@ -371,21 +371,21 @@ class NumbaEmitter(MixedEmitter):
         loops = find_loops(schedule(whole, updated, fused=_give_memory))
         ordered = Graph(*whole.outputs, along=[box for loop in loops for box in loop])
 
-        def fused(plan: Schedule) -> Iterable[Sequence[Box]]:
+        def give_memory_to_loops(plan: Schedule) -> Iterable[Sequence[Box]]:
             _give_memory(plan, loops)
             return map(tuple, loops)
 
-        return schedule(ordered, updated, fused=fused)
+        return schedule(ordered, updated, fused=give_memory_to_loops)
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
         """The kernel, compiled; what Python runs calls it."""
         made: list[WholeWriter] = []
 
-        def noted(plan: Schedule, source: Source) -> WholeWriter:
+        def make_writer(plan: Schedule, source: Source) -> WholeWriter:
             made.append(WholeWriter(plan, source))
             return made[0]
 
-        program = self.written(request, schedule, noted)
+        program = self.write_program(request, schedule, make_writer)
         program.text = made[0].kernel.text()
         return program
 
@@ -412,7 +412,7 @@ def _give_memory(plan: Schedule, loops: Iterable[Sequence[Box]] = ()) -> Iterabl
                 plan.last[plan.bases[child]] = max(plan.last[plan.bases[child]], last)
         elif plan.kinds[box] == "call":
             plan.kinds[box] = "number"
-    for box in _checked(plan.graph):
+    for box in _boxes_to_check(plan.graph):
         plan.last[plan.bases[checked_child(box)]] = len(plan.graph.boxes)
     return ()
 

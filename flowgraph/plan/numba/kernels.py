@@ -26,7 +26,7 @@ LETTERS = "ijklmnopqrstuvw"
 """Variables of loops, by axis."""
 
 
-def squeezed(shape: Sequence[Any]) -> tuple[int, ...]:
+def sizes_above_one(shape: Sequence[Any]) -> tuple[int, ...]:
     """The sizes above 1: the loops that go over all elements."""
     return tuple([size for size in shape if size != 1])
 
@@ -34,7 +34,7 @@ def squeezed(shape: Sequence[Any]) -> tuple[int, ...]:
 def own_index(shape: Sequence[Any]) -> list[str]:
     """The index of an element in the loops over the sizes above 1."""
     letters = iter(LETTERS)
-    if len(squeezed(shape)) > len(LETTERS):
+    if len(sizes_above_one(shape)) > len(LETTERS):
         raise RefusedError(f"has {len(shape)} axes")
     return ["0" if size == 1 else next(letters) for size in shape]
 
@@ -57,7 +57,7 @@ def is_rows(strides: Sequence[int], shape: Sequence[int]) -> bool:
     return all(size == 1 or stride == row for size, stride, row in pairs)
 
 
-def joined(
+def join_loops(
     sizes: Sequence[int], strides: Sequence[Sequence[int]], join: bool = True
 ) -> tuple[list[int], list[list[int]]]:
     """The loops of which none could be one with the next, for all arrays; those over one element are left out."""
@@ -155,7 +155,7 @@ class Kernel:
             value = f"uint8({self.texts[box]})" if box.dtype.kind == "b" else self.texts[box]
             self.lines.append(f"    pointer({self.entry(name)}, {kind})[0] = {value}")
 
-    def read(self, box: Box, index: Sequence[str]) -> str:
+    def read_element(self, box: Box, index: Sequence[str]) -> str:
         """The text of an element of a value."""
         number = self.number(box)
         return number or self.element(box, flat_text(0, strides_of(layout_of(self.plan, box)), index))

@@ -16,7 +16,16 @@ from flowgraph.boxes.reduction.extremes import Max, Min
 from flowgraph.boxes.reduction.sums import Reduction, Sum
 from flowgraph.boxes.shape.reshaping import Reshape
 from flowgraph.plan.emitter import RefusedError
-from flowgraph.plan.numba.kernels import LETTERS, Kernel, flat_text, joined, layout_of, own_index, rows_of, strides_of
+from flowgraph.plan.numba.kernels import (
+    LETTERS,
+    Kernel,
+    flat_text,
+    join_loops,
+    layout_of,
+    own_index,
+    rows_of,
+    strides_of,
+)
 from flowgraph.plan.numba.machine import cast, literal, number_name, steps
 from flowgraph.plan.numba.rules import CHECKS, RULES, Read, Rule, checked_child, expression, guard, indexed_for
 from flowgraph.plan.numpy.rules import ufunc_of
@@ -76,7 +85,7 @@ def _outer_product(box: MatMul, read: Read, index: Sequence[str], code: int) -> 
     Index,
     when=lambda box: box.index == (ARRAY,) and box.children[0].ndim == 1 and isinstance(box.children[1], PlacesOf),
 )
-def _picked(box: Index, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
+def _pick_element(box: Index, read: Read, index: Sequence[str], code: int) -> tuple[list[str], str]:
     return [], read(box.children[0], [read(box.children[1], index)])
 
 
@@ -206,7 +215,7 @@ def write_loop(kernel: Kernel, boxes: Sequence[Box]) -> None:
     full += [_over(box, layout_of(plan, box), shape) for box in written]
     axes = _axes(plan, boxes[0], full) if plain else range(len(shape))
     strides = [[strides_of(array)[axis] for axis in axes] for array in full]
-    sizes, strides = joined([shape[axis] for axis in axes], strides, plain)
+    sizes, strides = join_loops([shape[axis] for axis in axes], strides, plain)
     along = [Along(*pair) for pair in zip([*arrays, *written], strides, strict=True)]
     sums = [Along(box, ()) for box in boxes if isinstance(box, Reduction) and not box.shape]
     _Loop(kernel, sizes, along[: len(arrays)], [*along[len(arrays) :], *sums]).write(boxes)
@@ -270,7 +279,7 @@ class _Loop:
         for reduced in self.sums:
             if reduced.depth == depth and reduced.box.shape and self._has_total(reduced):
                 total = self.kernel.texts[reduced.box]
-                added = total if reduced.is_at_once else _combined(reduced.box, self._there(reduced), total)
+                added = total if reduced.is_at_once else _combine(reduced.box, self._there(reduced), total)
                 self.line(depth, self.kernel.store(reduced.box, reduced.place, added))
 
     def _has_total(self, reduced: Along) -> bool:
@@ -280,17 +289,17 @@ class _Loop:
     def _there(self, reduced: Along) -> str:
         return self.kernel.element(reduced.box, reduced.place)
 
-    def _read(self, child: Box, index: Sequence[str] = ()) -> str:
-        return self.values.get(child) or self.kernel.number(child) or self.kernel.read(child, index)
+    def _read_child(self, child: Box, index: Sequence[str] = ()) -> str:
+        return self.values.get(child) or self.kernel.number(child) or self.kernel.read_element(child, index)
 
     def _sum(self, box: Reduction) -> None:
         (child,) = box.children
-        reduced, value = self.places[box], cast(self._read(child), child.dtype, box.dtype)
+        reduced, value = self.places[box], cast(self._read_child(child), child.dtype, box.dtype)
         if self._has_total(reduced):
             total = self.kernel.texts[box]
-            self.line(len(self.sizes), f"{total} = {_combined(box, total, value)}")
+            self.line(len(self.sizes), f"{total} = {_combine(box, total, value)}")
         else:
-            added = _combined(box, self._there(reduced), value)
+            added = _combine(box, self._there(reduced), value)
             self.line(len(self.sizes), self.kernel.store(box, reduced.place, added))
 
     def _element(self, box: Box) -> None:
@@ -300,9 +309,9 @@ class _Loop:
             code = len(kernel.checks)
         before: list[str] = []
         if rule is not None and rule.indexed is not None:
-            before, value = rule.indexed(box, self._read, own_index(box.shape), code)
+            before, value = rule.indexed(box, self._read_child, own_index(box.shape), code)
         else:
-            texts = [self._read(child) for child in box.children]
+            texts = [self._read_child(child) for child in box.children]
             before = guard(box, texts[check.place], code) if check is not None else []
             value = expression(box, texts)
         self.values[box] = kernel.variable(box)
@@ -320,7 +329,7 @@ def _identity(box: Box) -> str:
     return rule.identity(box)
 
 
-def _combined(box: Box, total: str, value: str) -> str:
+def _combine(box: Box, total: str, value: str) -> str:
     rule = RULES.of(box)
     assert rule is not None
     assert rule.combined is not None

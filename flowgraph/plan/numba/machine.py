@@ -11,6 +11,7 @@ import numpy as np
 
 from flowgraph.box import Box, Constant
 from flowgraph.errors import install_hint
+from flowgraph.peers import find_outdated
 from flowgraph.plan.emitter import RefusedError
 
 # Numbers as Numba compiles them: the names of their types, literals, conversions.
@@ -56,6 +57,9 @@ ALWAYS = (np.maximum, np.minimum, np.exp, np.log1p)
 
 def why_missing() -> str | None:
     """Why Numba cannot be used, None where it can."""
+    old = find_outdated("numba")
+    if old is not None:
+        return f"Numba {old.lowest} or newer is needed, found {old.version}; {install_hint('native', upgrade=True)}"
     try:
         importlib.import_module("numba")
     except ModuleNotFoundError:
@@ -109,7 +113,7 @@ def instructions() -> dict[str, Any]:
 
 
 def _for_vectors() -> dict[str, Any]:
-    """`largest` and `smallest` of two floats, of which LLVM makes vector instructions, and `hidden` of a number."""
+    """`largest` and `smallest` of two floats, of which LLVM makes vector instructions, and `hide_size` of a number."""
     types: Any = importlib.import_module("numba").types
     intrinsic: Any = importlib.import_module("numba.extending").intrinsic
 
@@ -119,10 +123,10 @@ def _for_vectors() -> dict[str, Any]:
     def smallest(context: Any, a: Any, b: Any) -> Any:
         return a(a, a), functools.partial(_write_extreme, name="llvm.minimum")
 
-    def hidden(context: Any, size: Any) -> Any:
+    def hide_size(context: Any, size: Any) -> Any:
         return types.int64(types.int64), _write_hidden
 
-    return {function.__name__: intrinsic(function) for function in (largest, smallest, hidden)}
+    return {function.__name__: intrinsic(function) for function in (largest, smallest, hide_size)}
 
 
 def _write_extreme(context: Any, builder: Any, signature: Any, given: Sequence[Any], name: str) -> Any:
@@ -149,7 +153,7 @@ A loop over 8,192 rows of 32 numbers took 195 microseconds so, and 21 where it d
 
 def steps(size: int, innermost: bool) -> str:
     """The number of steps of a loop as it is written."""
-    return f"hidden({size})" if innermost and size <= SHORT else str(size)
+    return f"hide_size({size})" if innermost and size <= SHORT else str(size)
 
 
 def refuse_dtypes(boxes: Sequence[Box]) -> None:

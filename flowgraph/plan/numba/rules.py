@@ -72,10 +72,10 @@ def rule_for(
             raise UsageError(f"rule_for: found the function {function!r}, needs ufuncs of NumPy, which Numba compiles")
 
     def register(expression: Element) -> Element:
-        def converted(box: Box, texts: Sequence[str]) -> str:
+        def convert_result(box: Box, texts: Sequence[str]) -> str:
             return f"{number_name(box.dtype, box)}({expression(box, texts)})"
 
-        RULES.add(classes, Rule(converted, functions=functions, when=when))
+        RULES.add(classes, Rule(convert_result, functions=functions, when=when))
         return expression
 
     return register

@@ -17,11 +17,11 @@ from flowgraph.plan.binding import (
     array_at,
     constant,
     fprop_of,
-    given,
     new_value,
     number_in_array,
     old_value,
     old_values,
+    value_itself,
     value_of,
     view_in,
 )
@@ -121,12 +121,12 @@ def name_of_buffer(writer: Writing, buffer: Buffer) -> str:
     if buffer.inside is None:
         return "m1"
     run = buffer.whole.spare_of
-    if run is not None and (covered := _covered(run, buffer)):
+    if run is not None and (covered := _parameters_in(run, buffer)):
         return f"spare_{name_of_run(writer.source, covered)}"
     return f"{writer.out(writer.wholes[id(buffer)])}_{buffer.section + 1}"
 
 
-def _covered(run: Sequence[Parameter], section: Buffer) -> list[Parameter]:
+def _parameters_in(run: Sequence[Parameter], section: Buffer) -> list[Parameter]:
     """The flat parameters that a section of it covers."""
     ends = list(itertools.accumulate(map(bytes_of, run)))
     return [p for p, end in zip(run, ends, strict=True) if section.start < end <= section.start + section.size]
@@ -192,7 +192,7 @@ def _bind_leaf(plan: Schedule, source: Source, box: Box) -> None:
     """Constants, and parameters that the plan updates, have names of their own."""
     name = source.names[box]
     if isinstance(box, Constant):
-        source.bind(name, *((value_of, box) if is_data(box) else (given, box.value)))
+        source.bind(name, *((value_of, box) if is_data(box) else (value_itself, box.value)))
     elif box in plan.updated:
         source.bind(name, old_value, box)
     elif box in plan.flat.joined:
@@ -251,7 +251,7 @@ class Writer(Writing):
             if self._write_number(box, name, texts):
                 return self.texts[box]
             if any(self.plan.kinds[p] == "fill" and not self._takes_numbers(p) for p in self.readers.get(box, ())):
-                self.texts[box] = self._held(box, name)
+                self.texts[box] = self._hold_number(box, name)
             if box in self.new:
                 self.line(box, f"{self._spare(self.new[box], box)}[()] = {name}")
         elif box in self.joins:
@@ -296,7 +296,7 @@ class Writer(Writing):
             for child, literal, text in zip(box.children, literals, texts, strict=True)
         ]
 
-    def _held(self, box: Box, name: str) -> str:
+    def _hold_number(self, box: Box, name: str) -> str:
         """A number that arrays are computed with is put into an array without axes, which NumPy takes in faster."""
         held = self.source.bind_new(f"{name}_", number_in_array, box.dtype.str)
         self.numbers[box] = name
@@ -305,7 +305,7 @@ class Writer(Writing):
 
     def _call(self, box: Box, texts: list[str]) -> str:
         function = self.function_of(box)
-        made = (fprop_of, without_graph(box)) if function is None else (given, function)
+        made = (fprop_of, without_graph(box)) if function is None else (value_itself, function)
         called = self.source.bind_new(type(box).__name__, *made)
         return f"{called}({', '.join(texts)})"
 

@@ -11,8 +11,9 @@ from flowgraph.boxes.indexing.index import IndexAdd
 from flowgraph.boxes.shape.joining import Concatenate
 from flowgraph.graph import Graph
 from flowgraph.plan.binding import Program
-from flowgraph.plan.blas import planned_for_one_thread
 from flowgraph.plan.emitter import Request
+from flowgraph.plan.numpy import selection as selection
+from flowgraph.plan.numpy import short_rows as short_rows
 from flowgraph.plan.numpy import sparse_rows as sparse_rows
 from flowgraph.plan.numpy import windows as windows
 from flowgraph.plan.numpy.emit import Source, Writer, emit
@@ -32,7 +33,7 @@ from flowgraph.plan.schedule import (
     with_new_values,
 )
 from flowgraph.plan.shards.box import Part, Sharded, bytes_of_shards, text_of_shards
-from flowgraph.plan.shards.split import sharded
+from flowgraph.plan.shards.split import shard_graph
 from flowgraph.plan.store import Store
 
 
@@ -54,7 +55,7 @@ class NumPyEmitter:
     def schedule(self, request: Request) -> Schedule:
         """All passes; the boxes that new values, and joined arrays, are computed from come as early as they can."""
         without, parameters = request.without, request.store.parameters
-        graph = sharded(request.graph, request.given, request.leaves, request.threads)
+        graph = shard_graph(request.graph, request.given, request.leaves, request.threads)
         self._make_programs(graph, request)
         own = request.own if graph is request.graph else ()  # what shards are compiled of later stays as it is
         small = simplify(graph, without, len(parameters), own)
@@ -83,19 +84,18 @@ class NumPyEmitter:
         for box in graph.boxes:
             if isinstance(box, Sharded):
                 box.body.program_of = functools.partial(self._program, request.without)
-                with planned_for_one_thread():
-                    box.body.programs.update({rows: box.body.program_of(part) for rows, part in box.body.parts.items()})
+                box.body.programs.update({rows: box.body.program_of(part) for rows, part in box.body.parts.items()})
 
     def _program(self, without: frozenset[str], part: Part) -> Program:
         """The program of a shard of the batch, which neither reads nor writes parameters of a store."""
         request = Request(part.graph, Store({}), part.leaves, (), without, part.leaves)
-        return self.written(request, self.schedule(request))
+        return self.write_program(request, self.schedule(request))
 
     def emit(self, request: Request, schedule: Schedule) -> Program:
         """The lines; the text is what runs."""
-        return self.written(request, schedule)
+        return self.write_program(request, schedule)
 
-    def written(
+    def write_program(
         self, request: Request, schedule: Schedule, writer: Callable[[Schedule, Source], Writer] = Writer
     ) -> Program:
         """The lines of a plan, or of a shard of the batch in it, by the writer that is made for a schedule."""

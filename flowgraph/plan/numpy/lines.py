@@ -11,13 +11,17 @@ import numpy as np
 from flowgraph.box import Array, Box, Constant
 from flowgraph.box.inference import axes_of
 from flowgraph.boxes.elementwise.complex_numbers import Cast
-from flowgraph.boxes.elementwise.selection import Maximum, Minimum, Where
+from flowgraph.boxes.elementwise.rounding import Round
+from flowgraph.boxes.elementwise.selection import Clip, Maximum, Minimum, Where
+from flowgraph.boxes.elementwise.trigonometric import Degrees, Radians
 from flowgraph.boxes.engine.passing_on import Barrier
 from flowgraph.boxes.indexing.gather import PlacesOfRows
 from flowgraph.boxes.indexing.index import Index
+from flowgraph.boxes.indexing.select import Choose
+from flowgraph.boxes.linear_algebra.diagonal import Diag, Diagonal
 from flowgraph.boxes.linear_algebra.products import AddMatMul, MatMul
 from flowgraph.boxes.neural.label import MinusAt, PlaceOf, PlacesOf, check_labels
-from flowgraph.boxes.reduction.extremes import Max, Min
+from flowgraph.boxes.reduction.extremes import AllTrue, AnyTrue, Max, Min
 from flowgraph.boxes.reduction.sums import Reduction, Sum
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.joining import Concatenate
@@ -147,9 +151,29 @@ def _check(writer: Writes, box: PlaceOf | PlacesOf) -> str:
 # How a box is written as a line of NumPy: one that fills a buffer, one that views a value, or a call of its fprop.
 
 
+CALLED: frozenset[type[Box]] = frozenset({AllTrue, AnyTrue, Choose, Clip, Diag, Diagonal, Round})
+"""Boxes whose fprop, one call of NumPy, takes less time than lines of what they are made of: 0.1 to 0.9 of it (`python
+-m benchmarks boxes`). Round is one of them since its last quotient gives the digits of a decimal number, and a product
+with the reciprocal does not."""
+
+OPENED: frozenset[type[Box]] = frozenset({Degrees, Radians})
+"""Boxes whose ufunc takes more time than lines of what they are made of, in which NumPy has vector instructions."""
+
+
 def is_written(box: Box) -> bool:
-    """Whether there is a line for the box, other than a call of its fprop."""
-    return ufunc_of(box) is not None or FILLS.has(box) or VIEWS.has(box) or NUMBERS.has(box)
+    """Whether a line computes the box, and not lines of what it is made of."""
+    if type(box) in OPENED:
+        return False
+    written = ufunc_of(box) is not None or FILLS.has(box) or VIEWS.has(box) or NUMBERS.has(box)
+    return written or (type(box) in CALLED and not _is_one_line(box))
+
+
+def _is_one_line(box: Box) -> bool:
+    """Whether what the box is made of is one ufunc, in 0.3 to 0.7 of the time: a limit on one side, a whole number."""
+    if box.dtype not in (np.float32, np.float64):
+        return False
+    one_limit = isinstance(box, Clip) and (np.isinf(box.low) or np.isinf(box.high))
+    return one_limit or (isinstance(box, Round) and box.decimals == 0)
 
 
 def fill_of(box: Box) -> Fill | None:
@@ -212,7 +236,7 @@ def _place(box: PlaceOf, names: Sequence[str]) -> str:
     when=lambda box: ARRAY not in box.index or isinstance(box.children[1], PlaceOf),
 )
 def _element(box: Index, names: Sequence[str]) -> str:
-    return f"{names[0]}[{names[1]}]" if ARRAY in box.index else _picked(box, names[0])
+    return f"{names[0]}[{names[1]}]" if ARRAY in box.index else _pick_element(box, names[0])
 
 
 @number_for(Reshape)
@@ -331,7 +355,7 @@ def _minus_at(box: MinusAt, names: Sequence[str], out: str) -> list[str]:
 
 
 @rule_for(Reshape)
-def _copied(box: Reshape, names: Sequence[str], out: str) -> list[str]:
+def _lines_of_copy(box: Reshape, names: Sequence[str], out: str) -> list[str]:
     child = box.children[0]
     return [f"copyto({out}.reshape({tuple_text(shape_of(child))}), {names[0]})", out]
 
@@ -347,7 +371,7 @@ def _number_behind(box: Barrier, names: Sequence[str]) -> str:
 
 
 @view_for(Transpose, suffix=lambda box: "T")
-def _transposed(box: Transpose, name: str) -> str:
+def _text_of_transpose(box: Transpose, name: str) -> str:
     return f"{name}.T" if box.axes is None else f"{name}.transpose({tuple_text(axes_of(box, box.axes, box.ndim))})"
 
 
@@ -367,26 +391,26 @@ def shares_memory(box: Box, child: np.ndarray[Any, Any]) -> bool:
 
 
 @view_for(Reshape, suffix=_kind_of_shape, fits=shares_memory)
-def _reshaped(box: Reshape, name: str) -> str:
+def _text_of_reshape(box: Reshape, name: str) -> str:
     if box.ndim == 2 and 1 in box.shape and box.shape == box.children[0].shape[::-1]:
         return f"{name}.T"  # the quicker way to the same view
     return f"{name}.reshape({tuple_text(shape_of(box))})"
 
 
 @view_for(BroadcastTo, suffix=lambda box: "repeated")
-def _repeated(box: BroadcastTo, name: str) -> str:
+def _text_of_broadcast(box: BroadcastTo, name: str) -> str:
     return f"broadcast_to({name}, {tuple_text(shape_of(box))})"
 
 
 @view_for(Index, suffix=lambda box: "part", fits=lambda box, child: ARRAY not in box.index)
-def _indexed(box: Index, name: str) -> str:
+def _text_of_index(box: Index, name: str) -> str:
     parts = [index_text(part) for part in box.index]
     return f"{name}[{', '.join(parts) or '...'}]"
 
 
-def _picked(box: Index, name: str) -> str:
+def _pick_element(box: Index, name: str) -> str:
     """One element as a number: with an ellipsis NumPy gives a view without axes, which would change with the array."""
-    return _indexed(box, name) + ("[()]" if Ellipsis in box.index or not box.index else "")
+    return _text_of_index(box, name) + ("[()]" if Ellipsis in box.index or not box.index else "")
 
 
 def tuple_text(numbers: Sequence[int]) -> str:
@@ -407,5 +431,5 @@ def index_text(part: Any) -> str:
     operands=lambda writer, box, texts, out: row_access(writer, box, texts),
     when=lambda box: box.index == (ARRAY,) and box.children[1].dtype.kind in "iu" and bool(box.shape),
 )
-def _taken(box: Index, names: Sequence[str]) -> str:
+def _text_of_lookup(box: Index, names: Sequence[str]) -> str:
     return "".join(names)

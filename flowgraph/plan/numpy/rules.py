@@ -33,7 +33,7 @@ def ufunc_of(box: Box) -> np.ufunc | None:
 @functools.cache
 def _computing(cls: type[Box], *dtypes: np.dtype[Any]) -> tuple[np.ufunc | None, np.dtype[Any] | None]:
     """The ufunc of a class, and the dtype that it gives for arrays of these dtypes."""
-    ufunc = _declared(cls)
+    ufunc = _declared_ufunc(cls)
     if ufunc is None:
         return None, None
     try:
@@ -42,7 +42,7 @@ def _computing(cls: type[Box], *dtypes: np.dtype[Any]) -> tuple[np.ufunc | None,
         return None, None
 
 
-def _declared(cls: type[Box]) -> np.ufunc | None:
+def _declared_ufunc(cls: type[Box]) -> np.ufunc | None:
     """A ufunc that flowgraph's own class declares; a user's class is believed only what its fprop does."""
     declared = cls.numpy if isinstance(cls.numpy, tuple) else (cls.numpy,)
     for function in declared:
@@ -184,7 +184,7 @@ def rule_for(
         "takes_numbers": takes_numbers,
         "scratch": scratch,
     }
-    return FILLS.rule(*classes, functions=_named(functions), when=when, **settings)
+    return FILLS.rule(*classes, functions=_by_name(functions), when=when, **settings)
 
 
 view_for = VIEWS.rule
@@ -197,7 +197,7 @@ call_for = CALLS.rule
 """Register a call that returns the value of boxes as a new array: a function of (box, names)."""
 
 
-def _named(functions: Sequence[Callable[..., Any]]) -> dict[str, Any]:
+def _by_name(functions: Sequence[Callable[..., Any]]) -> dict[str, Any]:
     """Functions by their names, each of which stands for one function in all rules."""
     named: dict[str, Any] = {getattr(function, "__name__", ""): function for function in functions}
     for name, function in named.items():

@@ -57,7 +57,7 @@ class NewRows:
     def set(self, table: Array, value: Array, rows: Array) -> Array:
         """Fill the buffer with the table after rows of it have got these values; the last of several counts."""
         self._before(table)
-        places = _places(rows, len(table)).copy()
+        places = _places(rows, len(table))
         return self._put(places, np.ascontiguousarray(value.reshape(places.size, self.out.shape[1])))
 
     def _before(self, table: Array) -> Array:
@@ -79,8 +79,8 @@ class NewRows:
 
     def _put(self, places: Array, values: Array) -> Array:
         self.rows.put(places, _elements(values))
-        if self.differing is not None:
-            self.differing[self.parameter] = self.store.begun, places
+        if self.differing is not None:  # a copy: the user, or the next step, writes other numbers into these places
+            self.differing[self.parameter] = self.store.begun, places.copy()
         return self.new
 
 

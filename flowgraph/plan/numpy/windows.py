@@ -27,7 +27,7 @@ from flowgraph.plan.kinds import in_order
 from flowgraph.plan.numpy.rules import Writes, rule_for
 from flowgraph.plan.rebuild import elements, shape_of, sizes_known, without_graph
 from flowgraph.plan.schedule import Buffer, Schedule
-from flowgraph.plan.store import aligned
+from flowgraph.plan.store import align_size
 
 # Memory of a plan that the lines of a box use beside its buffer, and arrays that lie at one place in every run.
 
@@ -39,7 +39,7 @@ def give_scratch(plan: Schedule) -> None:
     """Give the lines of each box the memory that they use; it is free again in the next line."""
     for line, box in enumerate(plan.graph.boxes):
         writing = plan.kinds.fills.get(box)
-        if writing is not None and writing.scratch is not None:
+        if writing is not None and writing.scratch is not None and box not in plan.kernels:
             plan.scratch[box] = Buffer(writing.scratch(box), line, line)
 
 
@@ -59,7 +59,7 @@ def arrays_in(memory: Memory, start: int, shapes: Shapes) -> dict[str, Array]:
 
 
 def _bytes(shape: tuple[int, ...], dtype: Any) -> int:
-    return aligned(math.prod(shape) * np.dtype(dtype).itemsize)
+    return align_size(math.prod(shape) * np.dtype(dtype).itemsize)
 
 
 def place_of(writer: Writes, box: Box, text: str) -> str | None:
@@ -228,7 +228,7 @@ class Convolved:
     @staticmethod
     def shapes(layout: Layout) -> Shapes:
         """Arrays beside the buffer."""
-        return _typed(layout, x=layout.padded, lines=layout.lines, filters=(layout.w[0], layout.read))
+        return _with_dtype(layout, x=layout.padded, lines=layout.lines, filters=(layout.w[0], layout.read))
 
 
 class OfFilters:
@@ -257,7 +257,9 @@ class OfFilters:
         """Arrays beside the buffer."""
         total = (layout.read, layout.w[0])
         products = (layout.counts[0], *total)
-        return _typed(layout, x=layout.padded, lines=layout.lines, sent=layout.sent, products=products, total=total)
+        return _with_dtype(
+            layout, x=layout.padded, lines=layout.lines, sent=layout.sent, products=products, total=total
+        )
 
 
 class OfInput:
@@ -301,13 +303,13 @@ class OfInput:
     def shapes(layout: Layout) -> Shapes:
         """Arrays beside the buffer."""
         filters = (layout.x[1] * math.prod(layout.w[3:]), layout.w[2] * layout.w[0])
-        return _typed(layout, x=layout.padded, lines=layout.lines, sent=layout.sent, filters=filters)
+        return _with_dtype(layout, x=layout.padded, lines=layout.lines, sent=layout.sent, filters=filters)
 
 
 Prepared = Convolved | OfFilters | OfInput
 
 
-def _typed(layout: Layout, **shapes: tuple[int, ...]) -> Shapes:
+def _with_dtype(layout: Layout, **shapes: tuple[int, ...]) -> Shapes:
     return {name: (shape, layout.dtype) for name, shape in shapes.items()}
 
 
@@ -341,7 +343,7 @@ def prepared_in(
 
 
 @rule_for(Conv1d, Conv2d, Conv3d, ConvInput, ConvFilters, operands=_bind, when=_is_prepared, scratch=_scratch)
-def _called(box: Convolving, names: Sequence[str], out: str) -> list[str]:
+def _lines_of_call(box: Convolving, names: Sequence[str], out: str) -> list[str]:
     return [f"{names[0]}({', '.join(names[1:])})"]
 
 

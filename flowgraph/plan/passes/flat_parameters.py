@@ -187,7 +187,7 @@ def join_squares(graph: Graph, store: Layout, joined: Joined) -> Graph:
         new[box] = on_children(box, children)
         if box in sums:
             terms = terms_of(box, inner)
-            squares = {p: term for term in terms if (p := _squared(term)) in place}
+            squares = {p: term for term in terms if (p := _squared_parameter(term)) in place}
             for run in _runs(sorted(squares, key=place.__getitem__), store):
                 flat = joined_once(run, joined)
                 of_run = {squares[p] for p in run}
@@ -221,7 +221,7 @@ def _total(terms: Sequence[Box]) -> Box:
     return total
 
 
-def _squared(box: Box) -> Parameter | None:
+def _squared_parameter(box: Box) -> Parameter | None:
     """The parameter of which the box is the sum of squares."""
     if not isinstance(box, MatMul) or box.shape != ():
         return None
@@ -272,14 +272,14 @@ def _groups(graph: Graph, store: Layout, updated: Mapping[Parameter, Box]) -> di
     kept: dict[Run, Reading] = {}
     owner: dict[Box, tuple[int, ...]] = {}
 
-    def read(run: Run) -> tuple[Run, Reading, int]:
+    def match_run(run: Run) -> tuple[Run, Reading, int]:
         reading = match_isomorphic([updated[p] for p in run], run, inside)
         return run, reading, _lines_saved(reading, store, kinds)
 
     for runs in _together(isomorphic_runs(store, updated, inside), store, updated, inside):
-        readings = [read(run) for run in runs if len(run) > 1]
+        readings = [match_run(run) for run in runs if len(run) > 1]
         if len(runs) > 1:
-            whole = read(tuple([p for run in runs for p in run]))
+            whole = match_run(tuple([p for run in runs for p in run]))
             readings = [whole] if whole[2] > sum(max(0, saved) for _, _, saved in readings) else readings
         for run, reading, saved in readings:
             boxes = {box: ids for members in reading.merged for ids in [_ids(members)] for box in members}
@@ -406,10 +406,10 @@ class _Joining:
         if members[0].shape == ():
             return self.new[members[0]]
         if members not in self.whole:
-            self.whole[members] = self._joined(members)
+            self.whole[members] = self._join_parameters(members)
         return self.whole[members]
 
-    def _joined(self, members: Members) -> Box:
+    def _join_parameters(self, members: Members) -> Box:
         if members in self.segments:
             return join(
                 [

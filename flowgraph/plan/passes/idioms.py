@@ -61,15 +61,15 @@ def _is_long(box: Box) -> bool:
 def in_columns(make: Builder, box: Box) -> Box:
     """A product as the transposed view of its columns, which are made to begin with, or copied where they are many."""
     if shape_of(box)[0] >= LARGE:
-        return make.shared(Transpose(make.shared(Positive(Transpose(make.shared(box))))))
+        return make.share_box(Transpose(make.share_box(Positive(Transpose(make.share_box(box))))))
     left, right = box.children
-    return make.shared(Transpose(make.shared(MatMul(_turned(make, right), _turned(make, left)))))
+    return make.share_box(Transpose(make.share_box(MatMul(_transpose(make, right), _transpose(make, left)))))
 
 
-def _turned(make: Builder, box: Box) -> Box:
+def _transpose(make: Builder, box: Box) -> Box:
     if isinstance(box, Transpose) and box.ndim == 2:
         return box.children[0]
-    return make.shared(Transpose(box))
+    return make.share_box(Transpose(box))
 
 
 def _in_columns(box: Box) -> bool:
@@ -84,7 +84,7 @@ def in_columns_too(make: Builder, box: Box) -> Box | None:
     if not any(_in_columns(child) and child.shape == box.shape for child in box.children):
         return None
     children = [_beside(make, child) for child in box.children]
-    return make.shared(Transpose(make.reduced(box.with_children(*children))))
+    return make.share_box(Transpose(make.reduce_box(box.with_children(*children))))
 
 
 def _beside(make: Builder, child: Box) -> Box:
@@ -92,7 +92,7 @@ def _beside(make: Builder, child: Box) -> Box:
     if child.ndim == 2:
         if 1 in child.shape and not isinstance(child, Transpose):
             return make.make(Reshape, child.children[0] if isinstance(child, Reshape) else child, to=child.shape[::-1])
-        return _turned(make, child)
+        return _transpose(make, child)
     return child if child.ndim == 0 else make.make(Reshape, child, to=(*child.shape, 1))
 
 
@@ -104,7 +104,7 @@ def over_columns(make: Builder, box: Box) -> Box | None:
     return make.make(type(box), a.children[0], axis=1 - box.axes(2)[0])
 
 
-def picked(make: Builder, box: Any) -> Box | None:
+def pick_from_columns(make: Builder, box: Any) -> Box | None:
     """The score at each label is picked from the columns."""
     if box.index != (ARRAY,) or not isinstance(box.children[1], PlacesOf) or box.children[1].columns:
         return None
@@ -113,7 +113,7 @@ def picked(make: Builder, box: Any) -> Box | None:
         return None
     columns = scores.children[0].children[0]
     flat = make.make(Reshape, columns, to=(elements(columns),))
-    return make.shared(Index(flat, _by_columns(make, places), index=box.index))
+    return make.share_box(Index(flat, _by_columns(make, places), index=box.index))
 
 
 def minus_at(make: Builder, box: Box) -> Box | None:
@@ -121,13 +121,13 @@ def minus_at(make: Builder, box: Box) -> Box | None:
     a, places, amount = box.children
     if not _in_columns(a) or not isinstance(places, PlacesOf) or places.columns:
         return None
-    return make.shared(Transpose(make.shared(MinusAt(a.children[0], _by_columns(make, places), amount))))
+    return make.share_box(Transpose(make.share_box(MinusAt(a.children[0], _by_columns(make, places), amount))))
 
 
 def _by_columns(make: Builder, places: PlacesOf) -> Box:
     by_columns = PlacesOf(*places.children, columns=True)
     built_for(by_columns, owner_of(places))
-    return make.shared(by_columns)
+    return make.share_box(by_columns)
 
 
 COLUMNS = RuleSet(
@@ -136,7 +136,7 @@ COLUMNS = RuleSet(
         Sum: [over_columns],
         Max: [over_columns],
         Min: [over_columns],
-        Index: [picked],
+        Index: [pick_from_columns],
         MinusAt: [minus_at],
     },
     (in_columns_too,),
@@ -164,7 +164,7 @@ def of_one(make: Builder, box: Box) -> Box | None:
         return _beside_numbers(make, box)
     if not all(child.ndim == 0 or is_single(child) for child in box.children):
         return None
-    number = make.reduced(box.with_children(*[_number(make, child) for child in box.children]))
+    number = make.reduce_box(box.with_children(*[_number(make, child) for child in box.children]))
     return make.make(Reshape, number, to=box.shape)
 
 
@@ -175,7 +175,7 @@ def _beside_numbers(make: Builder, box: Box) -> Box | None:
     children = [_number(make, child) if _is_reshaped_number(child) else child for child in box.children]
     if all(new is old for new, old in zip(children, box.children, strict=True)):
         return None
-    return make.reduced(box.with_children(*children))
+    return make.reduce_box(box.with_children(*children))
 
 
 def _is_reshaped_number(box: Box) -> bool:
@@ -237,7 +237,7 @@ OF_ONE = RuleSet(
 def rectified_last(make: Builder, box: Any) -> Box | None:
     """The largest of what is raised to a number is the largest, raised to it: fewer elements are raised."""
     (raised,) = box.children
-    operands = _raised(raised)
+    operands = _base_and_exponent(raised)
     if operands is None:
         return None
     source, floor = operands
@@ -250,13 +250,13 @@ def slope_of_both(make: Builder, box: Any) -> Box | None:
     if number_of(zero) != 0 or not isinstance(mask, Equal | Greater):
         return None
     strict = isinstance(mask, Greater)
-    spread = sent if strict else _halved(sent)
+    spread = sent if strict else _halved_branch(sent)
     if not isinstance(spread, SpreadToLargest) or spread.dtype != box.dtype:
         return None
     if not spread.sliding.apart or any(map(any, spread.sliding.padding)):  # for which no back end has lines
         return None
     g, raised = spread.children
-    operands = _raised(raised)
+    operands = _base_and_exponent(raised)
     if operands is None or g.dtype != raised.dtype or not sizes_known(spread):
         return None
     source, floor = operands
@@ -269,7 +269,7 @@ def slope_of_both(make: Builder, box: Any) -> Box | None:
     return make.make(SpreadToRectified, g, source, largest, **settings, floor=float(number_of(floor)), half=not strict)
 
 
-def _raised(box: Box) -> tuple[Box, Box] | None:
+def _base_and_exponent(box: Box) -> tuple[Box, Box] | None:
     """What is raised to a number, and the number."""
     if not isinstance(box, Maximum) or box.dtype not in (np.float32, np.float64):
         return None
@@ -280,7 +280,7 @@ def _raised(box: Box) -> tuple[Box, Box] | None:
     return None
 
 
-def _halved(box: Box) -> Box | None:
+def _halved_branch(box: Box) -> Box | None:
     """What is chosen where a condition does not hold, of which half is where it holds."""
     if not isinstance(box, Where):
         return None

@@ -9,23 +9,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from flowgraph.box import Box, Constant, Leaf
-from flowgraph.boxes.elementwise.arithmetic import Multiply, Negative
-from flowgraph.boxes.elementwise.comparison import GreaterEqual
-from flowgraph.boxes.elementwise.exponential import ConstantPower, Exp, Square
-from flowgraph.boxes.elementwise.selection import Absolute, Maximum
+from flowgraph.box.opening import boxes_between, inside_of
 from flowgraph.boxes.engine.passing_on import Part
 from flowgraph.boxes.engine.shape_like import BroadcastLike, CountLike, ReshapeLike, SumLike, count
 from flowgraph.boxes.indexing.index import ArangeLike, IndexAdd
-from flowgraph.boxes.linear_algebra.products import TensorDot
-from flowgraph.boxes.neural.activation import Sigmoid
-from flowgraph.boxes.reduction.sums import Mean, Sum
-from flowgraph.boxes.shape.joining import Stack
+from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.reshaping import BroadcastTo, ExpandDims, Reshape, Squeeze
 from flowgraph.graph import Graph
 from flowgraph.plan.numpy.lines import is_written
 from flowgraph.plan.rebuild import all_sizes_known, built_for, has_owner, of_shape, on_children, rebuild
-from flowgraph.shapes.size import evaluate, product
-from flowgraph.shapes.spec import Spec
+from flowgraph.shapes.size import evaluate
 
 # Specialisation: a graph with named sizes becomes one with numbers, and what depends on shapes is constant.
 
@@ -120,7 +113,7 @@ def has_unread(graph: Graph) -> bool:
 
 def without_unread(graph: Graph) -> Graph:
     """The graph in which boxes of several outputs compute those that are read: a loop keeps no carries for nobody."""
-    read = _read(graph)
+    read = _outputs_read(graph)
     fewer: dict[Box, Mapping[int, Box]] = {}
 
     def rule(box: Box, children: tuple[Box, ...]) -> Box:
@@ -136,7 +129,7 @@ def without_unread(graph: Graph) -> Graph:
     return rebuild(graph, rule)
 
 
-def _read(graph: Graph) -> dict[Box, set[int]]:
+def _outputs_read(graph: Graph) -> dict[Box, set[int]]:
     """The outputs that are read, of each box that has several."""
     read: dict[Box, set[int]] = {box: set() for box in graph.boxes if len(box.outputs) > 1}
     for box in graph.boxes:
@@ -187,7 +180,7 @@ def open_composites(
             inside = _outputs_of(specialised, has_rule, symbolic)
             parts.update({box: inside} if inside else {})
             return specialised
-        return opened(specialised, has_rule, symbolic)
+        return open_box(specialised, has_rule, symbolic)
 
     return rebuild(graph, rule)
 
@@ -196,31 +189,24 @@ def _outputs_of(box: Box, has_rule: Callable[[Box], bool], symbolic: bool) -> tu
     """What stands for each output of a box of several; nothing where it stays one call of its fprop."""
     if not box.children or has_rule(box) or not (symbolic or all_sizes_known(box)):
         return ()
-    try:
-        inside = box.fprop(*box.children)
-    except Exception:  # whatever a fprop raises on boxes, on arrays it may run
-        return ()
-    if not isinstance(inside, tuple) or not all(isinstance(output, Box) for output in inside):
-        return ()
-    if [output.outputs for output in inside] != [(spec,) for spec in box.outputs]:
-        return ()
-    new = _opened_parts(inside, box, has_rule, symbolic)
-    return () if new is None else tuple([new[output] for output in inside])
+    inside = inside_of(box)
+    new = None if inside is None else _opened_parts(inside, box, has_rule, symbolic)
+    return () if inside is None or new is None else tuple([new[output] for output in inside])
 
 
-def opened(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: bool = False) -> Box:
-    """What stands for the box: the boxes that its fprop builds on its children, opened in their turn.
+def open_box(box: Box, has_rule: Callable[[Box], bool] = is_written, symbolic: bool = False) -> Box:
+    """What stands for the box: the boxes that it is made of, opened in their turn.
 
-    The box itself where the back end has a rule for it, where its fprop does not run on boxes, and where it has several
-    outputs or a size that depends on values: such a box stays one call of its fprop.
+    The box itself where the back end has a rule for it, where it is made of no others, and where it has several outputs
+    or a size that depends on values: such a box stays one call of its fprop.
     """
-    if not box.children or isinstance(box, _OF_ARRAYS) or has_rule(box):
+    if not box.children or len(box.outputs) > 1 or isinstance(box, _OF_ARRAYS) or has_rule(box):
         return box
     if not symbolic and not all_sizes_known(box):
         return box
-    inside = _built(box)
-    new = None if inside is None else _opened_parts([inside], box, has_rule, symbolic)
-    return box if inside is None or new is None else new[inside]
+    inside = inside_of(box)
+    new = None if inside is None else _opened_parts(inside, box, has_rule, symbolic)
+    return box if inside is None or new is None else new[inside[0]]
 
 
 def _opened_parts(
@@ -228,13 +214,13 @@ def _opened_parts(
 ) -> dict[Box, Box] | None:
     """What stands for each part of a box, opened in its turn; None where a part is a box of the same kind."""
     new: dict[Box, Box] = {child: child for child in box.children}
-    for part in _parts(inside, box.children):
+    for part in boxes_between(box.children, inside):
         if isinstance(part, Leaf):
             new[part] = part
         elif type(part) is type(box):
             return None
         else:
-            new[part] = opened(
+            new[part] = open_box(
                 in_numbers(on_children(part, [new[child] for child in part.children])), has_rule, symbolic
             )
     return new
@@ -243,62 +229,3 @@ def _opened_parts(
 _OF_ARRAYS = (IndexAdd,)
 """Boxes whose fprop fills an array of its own, and runs on no box: it need not be asked, which a gradient of many parts
 would do many times."""
-
-
-def _built(box: Box) -> Box | None:
-    """What fprop builds when it is called on boxes, if that has the shape and the dtype of the box."""
-    fprop = PARTS.get(type(box)) or (lambda box, *children: box.fprop(*children))
-    try:
-        inside = fprop(box, *box.children)
-    except Exception:  # whatever a fprop raises on boxes, on arrays it may run
-        return None
-    fits = isinstance(inside, Box) and len(inside.outputs) == 1 == len(box.outputs)
-    return inside if fits and Spec(inside.shape, inside.dtype) == Spec(box.shape, box.dtype) else None
-
-
-def _parts(inside: Sequence[Box], children: Sequence[Box]) -> list[Box]:
-    """The boxes from the children, not counted, up to those inside, children before parents."""
-    order: list[Box] = []
-    seen = set(children)
-    stack = [(output, False) for output in reversed(inside)]
-    while stack:
-        box, done = stack.pop()
-        if done:
-            order.append(box)
-        elif box not in seen:
-            seen.add(box)
-            stack.append((box, True))
-            stack.extend((child, False) for child in box.children)
-    return order
-
-
-def _mean(box: Mean, a: Box) -> Box:
-    number = product(a.shape[axis] for axis in box.axes(a.ndim))
-    if not number or a.dtype.kind not in "fc" or a.dtype == np.float16:
-        raise ValueError("NumPy's mean of nothing, of integers and of halves goes other ways than a sum")
-    total: Box = Sum(a, axis=box.axis, keepdims=box.keepdims) / number
-    return total
-
-
-def _power(box: ConstantPower, a: Box) -> Box:
-    if box.exponent != 2 or a.dtype.kind not in "fc":
-        raise ValueError("only a square is a product")
-    return Multiply(a, a)
-
-
-def _sigmoid(box: Sigmoid, a: Box) -> Any:
-    """1 or exp(−|a|) over 1 + exp(−|a|): the larger of the two, where a choice would branch at every element."""
-    if a.dtype.kind != "f":
-        return box.fprop(a)
-    small = Exp(Negative(Absolute(a)))
-    return Maximum(GreaterEqual(a, Constant(np.zeros((), a.dtype))), small) / (1 + small)
-
-
-PARTS: dict[type[Box], Callable[..., Any]] = {
-    Mean: _mean,
-    Square: lambda box, a: Multiply(a, a),
-    ConstantPower: _power,
-    TensorDot: TensorDot.as_product,
-    Sigmoid: _sigmoid,
-    Stack: lambda box, *arrays: np.concatenate([np.expand_dims(a, box.axis) for a in arrays], box.axis),
-}

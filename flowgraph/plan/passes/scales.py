@@ -14,7 +14,7 @@ from flowgraph.boxes.reduction.sums import Sum
 from flowgraph.boxes.shape.arrangement import Transpose
 from flowgraph.boxes.shape.reshaping import BroadcastTo, Reshape
 from flowgraph.graph import Graph
-from flowgraph.plan.rebuild import Builder, all_sizes_known, elements, is_scalar, on_children, placed, shape_of
+from flowgraph.plan.rebuild import Builder, all_sizes_known, elements, is_scalar, on_children, shape_of, with_place_of
 
 _MOST_MOVES = 8
 _MOST_FACTORS = 16
@@ -214,7 +214,7 @@ class _Move:
 
     def graph(self) -> Graph:
         """The graph with the factor moved; the same graph where that gains nothing."""
-        moved = self._moved()
+        moved = self._move_factors()
         if not moved:
             return self.old
         demanded = self.settled
@@ -222,12 +222,12 @@ class _Move:
         scaled: dict[Box, Box] = {}
         for box in self.old.boxes:
             children = tuple([plain[child] for child in box.children])
-            plain[box] = scaled[moved[box]] if box in moved else self._reduced(box, children)
+            plain[box] = scaled[moved[box]] if box in moved else self._reduce(box, children)
             if box in demanded:
-                scaled[box] = self._scaled(box, plain, scaled)
+                scaled[box] = self._scale(box, plain, scaled)
         return Graph(*[plain[output] for output in self.old.outputs])
 
-    def _moved(self) -> dict[Box, Box]:
+    def _move_factors(self) -> dict[Box, Box]:
         """The products that go, and the box that is scaled in the place of each; what one needs is free for others."""
         moved: dict[Box, Box] = {}
         while True:
@@ -236,7 +236,7 @@ class _Move:
             if not more:
                 return moved
             moved.update(more)
-            self.settled |= self._demanded(more.values())
+            self.settled |= self._demand(more.values())
 
     def _gains(self, root: Box) -> bool:
         box = root.children[1]
@@ -245,7 +245,7 @@ class _Move:
         choice = self.choices.get(box)
         return choice is not None and bool(choice.places) and choice.cost < elements(root)
 
-    def _demanded(self, boxes: Iterable[Box]) -> set[Box]:
+    def _demand(self, boxes: Iterable[Box]) -> set[Box]:
         demanded: set[Box] = set()
         stack = list(boxes)
         while stack:
@@ -257,20 +257,22 @@ class _Move:
                 stack.extend(box.children[place] for place in self.choices[box].places)
         return demanded
 
-    def _reduced(self, box: Box, children: tuple[Box, ...]) -> Box:
+    def _reduce(self, box: Box, children: tuple[Box, ...]) -> Box:
         same = on_children(box, children)
-        return self.make.shared(box) if same is box else placed(self.make.reduced(same), box, children, self.old)
+        if same is box:
+            return self.make.share_box(box)
+        return with_place_of(self.make.reduce_box(same), box, children, self.old)
 
-    def _scaled(self, box: Box, plain: dict[Box, Box], scaled: dict[Box, Box]) -> Box:
+    def _scale(self, box: Box, plain: dict[Box, Box], scaled: dict[Box, Box]) -> Box:
         """The box times the factor."""
         factor = plain.get(self.factor, self.factor)
         places = self.choices[box].places if box in self.choices else ()
         if not places:
-            return placed(self.make.make(Multiply, factor, plain[box]), box, plain[box].children, self.old)
+            return with_place_of(self.make.make(Multiply, factor, plain[box]), box, plain[box].children, self.old)
         children = [plain[child] for child in box.children]
         if isinstance(box, Divide) and places == (1,):
             quotient = self.make.make(Divide, factor, children[1])
-            return placed(self.make.make(Multiply, children[0], quotient), box, children, self.old)
+            return with_place_of(self.make.make(Multiply, children[0], quotient), box, children, self.old)
         for place in places:
             children[place] = scaled[box.children[place]]
-        return placed(self.make.reduced(box.with_children(*children)), box, children, self.old)
+        return with_place_of(self.make.reduce_box(box.with_children(*children)), box, children, self.old)

@@ -101,30 +101,45 @@ def reduction(make: Builder, box: Box) -> Box | None:
     if not axes:
         return make.make(Reshape, a, to=box.shape)
     if box.keepdims or len(axes) < len(box.axes(a.ndim)):
-        return make.make(Reshape, make.make(type(box), a, axis=_sorted(axes, a.ndim)), to=box.shape)
+        return make.make(Reshape, make.make(type(box), a, axis=_sort_axes(axes, a.ndim)), to=box.shape)
     if isinstance(a, Reshape) and box.shape == ():
         return make.make(type(box), a.children[0], axis=None)
     return _sum(make, box, a, axes) if isinstance(box, Sum) else None
 
 
-def _sorted(axes: tuple[int, ...], ndim: int) -> tuple[int, ...] | None:
+def _sort_axes(axes: tuple[int, ...], ndim: int) -> tuple[int, ...] | None:
     return None if len(axes) == ndim else tuple(sorted(axes))
 
 
 def _sum(make: Builder, box: Box, a: object, axes: tuple[int, ...]) -> Box | None:
-    """The sum of a repeated number is a product; Σ Σ x is one sum."""
+    """The sum of what is repeated is a product; Σ Σ x is one sum."""
     if isinstance(a, BroadcastTo) and is_scalar(a.children[0]) and a.dtype.kind == "f":
         count = product(a.shape[axis] for axis in axes)
         if not is_normal(count, a.dtype):
             return None
         times = make.constant(count, a.dtype)
         return make.make(BroadcastTo, make.make(Multiply, times, a.children[0]), to=box.shape)
+    if isinstance(a, BroadcastTo) and a.dtype.kind == "f" and sizes_known(a.children[0]):
+        return _sum_of_repeated(make, box, a, axes)
     if isinstance(a, Sum) and not a.keepdims:
         inner = a.axes(a.children[0].ndim)
         left = [axis for axis in range(a.children[0].ndim) if axis not in inner]
         both = (*inner, *(left[axis] for axis in axes))
-        return make.make(Sum, a.children[0], axis=_sorted(both, a.children[0].ndim))
+        return make.make(Sum, a.children[0], axis=_sort_axes(both, a.children[0].ndim))
     return None
+
+
+def _sum_of_repeated(make: Builder, box: Box, a: Box, axes: tuple[int, ...]) -> Box | None:
+    """Σ over an axis along which an array is repeated is the array, so many times."""
+    (source,) = a.children
+    sizes = (1,) * (a.ndim - source.ndim) + shape_of(source)
+    repeated = [axis for axis in axes if sizes[axis] == 1]
+    count = math.prod(shape_of(a)[axis] for axis in repeated)
+    if not repeated or not is_normal(count, a.dtype):
+        return None
+    once = tuple(1 if axis in repeated else size for axis, size in enumerate(shape_of(a)))
+    summed = make.make(Sum, make.make(BroadcastTo, make.make(Reshape, source, to=sizes), to=once), axis=axes)
+    return make.make(Multiply, make.constant(count, a.dtype), summed)
 
 
 def without_repetition(make: Builder, box: Box) -> Box | None:
@@ -141,7 +156,7 @@ def without_repetition(make: Builder, box: Box) -> Box | None:
                 children[place] = child.children[0]
     if all(new is old for new, old in zip(children, box.children, strict=True)):
         return _repeated_result(make, box)
-    return make.reduced(box.with_children(*children))
+    return make.reduce_box(box.with_children(*children))
 
 
 def _repeated_result(make: Builder, box: Box) -> Box | None:
@@ -149,7 +164,7 @@ def _repeated_result(make: Builder, box: Box) -> Box | None:
     shape = broadcast([source.shape for source in sources])
     if shape is None or not all(map(sizes_known, (box, *sources))) or math.prod(map(int, shape)) >= elements(box):
         return None
-    return make.make(BroadcastTo, make.reduced(box.with_children(*sources)), to=box.shape)
+    return make.make(BroadcastTo, make.reduce_box(box.with_children(*sources)), to=box.shape)
 
 
 def in_training(make: Builder, box: Box) -> Box:
@@ -228,7 +243,7 @@ def join_slices(graph: Graph, make: Builder) -> Graph:
             terms = terms_of(box, inner)
             slices = _apart([term for term in terms if _alike(term, box)])
             if len(slices) > 1:
-                total = _joined(make, box, [part._replace(box=new.get(part.box, part.box)) for part in slices])
+                total = _join_slices(make, box, [part._replace(box=new.get(part.box, part.box)) for part in slices])
                 joined = {part.box for part in slices}
                 for term in terms:
                     if term not in joined:
@@ -285,19 +300,21 @@ def _range_of(part: Any, size: int) -> tuple[int, int, int]:
     return place, place + 1, 1
 
 
-def _joined(make: Builder, box: Box, slices: Sequence[Slice]) -> Box:
+def _join_slices(make: Builder, box: Box, slices: Sequence[Slice]) -> Box:
     """The slices end to end, zeros where there is none."""
     shape, axis = shape_of(box), slices[0].axis
     pieces: list[Box] = []
     end = 0
     for part in [*slices, Slice(shape[axis], shape[axis], axis, box)]:
         if part.start > end:
-            pieces.append(make.make(BroadcastTo, make.constant(0, box.dtype), to=_sized(shape, axis, part.start - end)))
+            pieces.append(
+                make.make(BroadcastTo, make.constant(0, box.dtype), to=_with_size(shape, axis, part.start - end))
+            )
         if part.box is not box:
-            pieces.append(make.make(Reshape, part.box.children[0], to=_sized(shape, axis, part.stop - part.start)))
+            pieces.append(make.make(Reshape, part.box.children[0], to=_with_size(shape, axis, part.stop - part.start)))
         end = part.stop
     return pieces[0] if len(pieces) == 1 else make.make(Concatenate, *pieces, axis=axis)
 
 
-def _sized(shape: Sequence[int], axis: int, size: int) -> tuple[int, ...]:
+def _with_size(shape: Sequence[int], axis: int, size: int) -> tuple[int, ...]:
     return (*shape[:axis], size, *shape[axis + 1 :])

@@ -155,14 +155,14 @@ def reduce(graph: Graph, make: Builder, own: Own, turned: Set[Box] = frozenset()
 
     def rule(box: Box, children: Sequence[Box]) -> Box:
         if not children:
-            return make.shared(box)
+            return make.share_box(box)
         same = on_children(box, children, own)
-        return idioms.in_columns(make, same) if box in turned else make.reduced(same)
+        return idioms.in_columns(make, same) if box in turned else make.reduce_box(same)
 
     return rebuild(graph, rule)
 
 
-def folded(make: Builder, box: Box) -> Box | None:
+def fold_constants(make: Builder, box: Box) -> Box | None:
     """What is computed from constants is a constant."""
     for child in box.children:
         if not isinstance(child, Constant):
@@ -179,7 +179,7 @@ def folded(make: Builder, box: Box) -> Box | None:
         return None
 
 
-CONSTANTS = RuleSet("constants", {Cast: (folded,)}, (folded,))
+CONSTANTS = RuleSet("constants", {Cast: (fold_constants,)}, (fold_constants,))
 _OF_BOXES = (
     RuleSet("shapes", shapes.RULES), RuleSet("repeated", products.REPEATED), RuleSet("labels", products.LABELS),
     RuleSet("shapes", {}, (shapes.without_repetition,)),

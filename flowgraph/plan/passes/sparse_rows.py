@@ -13,7 +13,7 @@ from flowgraph.box.leaves import Parameter
 from flowgraph.boxes.elementwise.arithmetic import Add, Multiply, Negative, Subtract
 from flowgraph.boxes.elementwise.complex_numbers import Cast
 from flowgraph.boxes.indexing.gather import PlacesOfRows
-from flowgraph.boxes.indexing.index import Index, IndexAdd
+from flowgraph.boxes.indexing.index import Index, IndexAdd, find_row_numbers
 from flowgraph.boxes.indexing.scatter import AddAtRows
 from flowgraph.boxes.linear_algebra.products import MatMul
 from flowgraph.boxes.shape.joining import Concatenate
@@ -83,24 +83,24 @@ def are_few(count: int, table: Box) -> bool:
 def rows_of(box: Box) -> tuple[Box, Box] | None:
     """What is added at which rows of zeros, if a box is that or a multiple of it."""
     if isinstance(box, IndexAdd):
-        whole_rows = box.index == (ARRAY,) and box.children[2].dtype.kind in "iu" and sizes_known(box.children[2])
-        return (box.children[0], box.children[2]) if whole_rows else None
+        rows = find_row_numbers(box)
+        return None if rows is None or not sizes_known(rows) else (box.children[0], rows)
     if isinstance(box, Negative):
         added = rows_of(box.children[0])
-        return None if added is None else (scaled(None, added[0]), added[1])
+        return None if added is None else (scale_array(None, added[0]), added[1])
     if isinstance(box, Multiply):
         for place, factor in enumerate(box.children):
             added = rows_of(box.children[1 - place]) if is_scalar(factor) else None
             if added is not None:
-                return scaled(factor, added[0]), added[1]
+                return scale_array(factor, added[0]), added[1]
     return None
 
 
-def scaled(factor: Box | None, a: Box) -> Box:
+def scale_array(factor: Box | None, a: Box) -> Box:
     """An array times a number, or its negative; what is repeated is scaled before."""
     if isinstance(a, BroadcastTo | Reshape):
         settings: Any = a.setting_values()
-        return type(a)(scaled(factor, a.children[0]), **settings)
+        return type(a)(scale_array(factor, a.children[0]), **settings)
     return Negative(a) if factor is None else Multiply(factor, a)
 
 
@@ -120,7 +120,7 @@ def keep_rows(graph: Graph, share: bool = True) -> Graph:
     What is added to one row is added up at the last place that names it, in an array of as many rows as are named.
     """
     keeper = _Keeper(share)
-    return rebuild(graph, keeper.kept)
+    return rebuild(graph, keeper.rebuild_box)
 
 
 class _Keeper:
@@ -130,37 +130,37 @@ class _Keeper:
         self.make = Builder(RulesByClass(), share=share)
         self.parts: dict[Box, list[Added]] = {}
 
-    def kept(self, box: Box, children: tuple[Box, ...]) -> Box:
+    def rebuild_box(self, box: Box, children: tuple[Box, ...]) -> Box:
         """What stands for a box on its new children."""
-        same = self.make.shared(on_children(box, children))
+        same = self.make.share_box(on_children(box, children))
         by_rows: Box | None = None
         if isinstance(same, Add | Subtract):
-            by_rows = self.joined(same)
-        elif isinstance(same, Index) and same.index == (ARRAY,):
-            by_rows = self.taken(same)
+            by_rows = self.join_terms(same)
+        elif isinstance(same, Index):
+            by_rows = self.take_rows(same)
         elif isinstance(same, MatMul) and is_scalar(same) and same.children[0] is same.children[1]:
-            by_rows = self.squared(same)
+            by_rows = self.sum_squares(same)
         return same if by_rows is None else by_rows
 
-    def added(self, box: Box) -> list[Added]:
+    def terms_of(self, box: Box) -> list[Added]:
         """The terms of a sum of lookups' gradients; none where these are not much fewer rows than there are."""
         if box in self.parts:
             return self.parts[box]
         added = rows_of(box) if box.shape and sizes_known(box) else None
         return [Added(*added)] if added is not None and are_few(elements(added[0]), box) else []
 
-    def joined(self, box: Box) -> Box | None:
+    def join_terms(self, box: Box) -> Box | None:
         """The sum of two of them as one, of the rows of both."""
-        left, right = map(self.added, box.children)
+        left, right = map(self.terms_of, box.children)
         if not left or not right or any(child.dtype != box.dtype for child in box.children):
             return None
         if isinstance(box, Subtract):
-            right = [Added(scaled(None, term.a), term.rows) for term in right]
+            right = [Added(scale_array(None, term.a), term.rows) for term in right]
         parts = [*left, *right]
         if not are_few(sum(elements(term.a) for term in parts), box):
             return None
         row = shape_of(box)[1:]
-        a = self.make.make(Concatenate, *[self._shaped(term.a, (elements(term.rows), *row)) for term in parts])
+        a = self.make.make(Concatenate, *[self._reshape_to(term.a, (elements(term.rows), *row)) for term in parts])
         total = self.make.make(IndexAdd, a, self._zeros(box, shape_of(box)), self._numbers(parts), index=(ARRAY,))
         self.parts[total] = parts
         return total
@@ -169,23 +169,23 @@ class _Keeper:
         """The numbers of the rows of all terms, one after another."""
         intp = np.dtype(np.intp)
         cast = [term.rows if term.rows.dtype == intp else self.make.make(Cast, term.rows, to=intp) for term in parts]
-        return self.make.make(Concatenate, *[self._shaped(rows, (elements(rows),)) for rows in cast])
+        return self.make.make(Concatenate, *[self._reshape_to(rows, (elements(rows),)) for rows in cast])
 
-    def taken(self, box: Index) -> Box | None:
+    def take_rows(self, box: Index) -> Box | None:
         """Some rows of the sum of all that is added to each."""
-        source, at = box.children
-        term = self._as_one(source)
-        if term is None or at.dtype.kind not in "iu" or not are_few(elements(box), source):
+        source, at = box.children[0], find_row_numbers(box)
+        term = None if at is None or not sizes_known(at) else self._as_one(source)
+        if term is None or at is None or not are_few(elements(box), source):
             return None
         if at is term.rows and elements(at) == 1:
-            return self._shaped(term.a, shape_of(box))
+            return self._reshape_to(term.a, shape_of(box))
         own = self._places(term.rows, term.rows, source)
         if at is term.rows:
             return self.make.make(Index, self._sums(term, own, 0), own, index=(ARRAY,))
         places = self._places(term.rows, at, source)  # the row after the last is one of zeros
         return self.make.make(Index, self._sums(term, own, 1), places, index=(ARRAY,))
 
-    def squared(self, box: MatMul) -> Box | None:
+    def sum_squares(self, box: MatMul) -> Box | None:
         """The sum of the squares of all numbers."""
         flat = box.children[0]
         source = flat.children[0] if isinstance(flat, Reshape) else flat
@@ -195,7 +195,7 @@ class _Keeper:
         sums = term.a
         if elements(term.rows) > 1:
             sums = self._sums(term, self._places(term.rows, term.rows, source), 0)
-        numbers = self._shaped(sums, (elements(sums),))
+        numbers = self._reshape_to(sums, (elements(sums),))
         return self.make.make(MatMul, numbers, numbers)
 
     def _as_one(self, box: Box) -> Added | None:
@@ -203,7 +203,7 @@ class _Keeper:
         added = rows_of(box) if box.shape and sizes_known(box) else None
         if added is None or not are_few(elements(added[0]), box) or not elements(added[1]):
             return None
-        return Added(self.make.shared(added[0]), added[1])
+        return Added(self.make.share_box(added[0]), added[1])
 
     def _places(self, rows: Box, at: Box, source: Box) -> Box:
         return self.make.make(PlacesOfRows, rows, at, self._zeros(source, shape_of(source)))
@@ -218,5 +218,5 @@ class _Keeper:
         """An array that is read for its shape."""
         return self.make.make(BroadcastTo, self.make.constant(0, like.dtype), to=shape)
 
-    def _shaped(self, box: Box, shape: tuple[int, ...]) -> Box:
+    def _reshape_to(self, box: Box, shape: tuple[int, ...]) -> Box:
         return box if box.shape == shape else self.make.make(Reshape, box, to=shape)

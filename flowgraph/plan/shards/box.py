@@ -21,7 +21,7 @@ from flowgraph.plan.numpy.rules import Writes, call_for
 from flowgraph.plan.numpy.threads import in_threads
 from flowgraph.plan.rebuild import elements
 from flowgraph.plan.shards.rules import BatchAxis
-from flowgraph.plan.store import aligned, aligned_bytes
+from flowgraph.plan.store import align_size, aligned_bytes
 from flowgraph.shapes.size import Shape
 from flowgraph.shapes.spec import Spec
 
@@ -112,8 +112,10 @@ def cut_of(value: Array, cut: BatchAxis | None, start: int, stop: int) -> Array:
 def bytes_of_shards(box: Sharded) -> int:
     """Bytes of the memory of all shards, and of their results."""
     programs = box.body.programs
-    of_shards = sum(aligned(programs[stop - start].bytes) for start, stop in box.body.shards)
-    return of_shards + sum(aligned(elements(output) * output.dtype.itemsize) for output in box.body.whole.graph.outputs)
+    of_shards = sum(align_size(programs[stop - start].bytes) for start, stop in box.body.shards)
+    return of_shards + sum(
+        align_size(elements(output) * output.dtype.itemsize) for output in box.body.whole.graph.outputs
+    )
 
 
 class Running:
@@ -125,13 +127,13 @@ class Running:
         self.memory = memory
         self.whole: Callable[..., Any] | None = None
         self._next = start
-        self.functions = self._bound()
+        self.functions = self._bind_functions()
         self.results = [self._result(number) for number in range(len(box.outputs))]
         self.targets = [self._targets(*shard) for shard in self.shards]
         self.of_shards: list[Sequence[Any]] = [()] * len(self.shards)
         self.shares = [[number] for number in range(len(self.shards))]
 
-    def _bound(self) -> list[Callable[..., Any]]:
+    def _bind_functions(self) -> list[Callable[..., Any]]:
         sizes = [stop - start for start, stop in self.shards]
         made: dict[int, list[Callable[..., Any]]] = {}
         for size, program in self.box.body.programs.items():
@@ -140,7 +142,7 @@ class Running:
         return [made[size].pop() for size in sizes]
 
     def _bytes(self, size: int) -> Array:
-        start, self._next = self._next, self._next + aligned(size)
+        start, self._next = self._next, self._next + align_size(size)
         return self.memory.arena[start : start + size]
 
     def _result(self, number: int) -> Array:
@@ -162,7 +164,7 @@ class Running:
         try:
             with one_thread:
                 in_threads(partial(self._work, values), self.shares)
-            return self._summed()
+            return self._sum_results()
         except Exception:
             self.of_shards = [()] * len(self.shards)
         return self._at_once(values)
@@ -184,7 +186,7 @@ class Running:
             for place, target in self.targets[number]:
                 np.copyto(target, results[place])
 
-    def _summed(self) -> tuple[Any, ...]:
+    def _sum_results(self) -> tuple[Any, ...]:
         first, second, *others = self.of_shards
         results: list[Any] = list(self.results)
         for place, cut in enumerate(self.box.body.joins):
@@ -212,7 +214,7 @@ def running_in(memory: Memory, box: Sharded, start: int) -> Running:
 
 
 @call_for(Sharded, operands=_bind)
-def _sharded(box: Sharded, names: Sequence[str]) -> str:
+def _text_of_call(box: Sharded, names: Sequence[str]) -> str:
     return f"{names[0]}({', '.join(names[1:])})"
 
 

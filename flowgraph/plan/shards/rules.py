@@ -113,14 +113,14 @@ def _by_labels(box: Box, cuts: Cuts, examples: int) -> Way | None:
     label, *others = {(of_child[cut.axis], cut.inner) for of_child, cut in pairs if cut is not None}
     if others or label[0] is None:
         return None
-    needs = tuple([_labelled(of_child, *label) for of_child in labels.children])
-    result = _labelled(labels.value, *label)
+    needs = tuple([_axis_of_label(of_child, *label) for of_child in labels.children])
+    result = _axis_of_label(labels.value, *label)
     if result is None:
         return Way(PARTIAL, needs) if is_summed(box) else None
     return Way(result, needs, _settings(box, result))
 
 
-def _labelled(labels: Labels, label: Hashable, inner: int) -> BatchAxis | None:
+def _axis_of_label(labels: Labels, label: Hashable, inner: int) -> BatchAxis | None:
     return BatchAxis([*labels].index(label), inner) if label in labels else None
 
 
@@ -175,7 +175,7 @@ def way_to(box: Box, result: BatchAxis, examples: int) -> Way | None:
     label = None if labels is None else labels.value[result.axis]
     if labels is None or label is None:
         return None
-    return Way(result, (_labelled(labels.children[0], label, result.inner),), _settings(box, result))
+    return Way(result, (_axis_of_label(labels.children[0], label, result.inner),), _settings(box, result))
 
 
 @shard_rule(Index)

@@ -44,7 +44,7 @@ class Analysis:
         return box not in self.cuts and box not in self.ways and box not in self.later
 
 
-def analysed(graph: Graph, cuts: Mapping[Box, BatchAxis], examples: int) -> Analysis:
+def analyse_shards(graph: Graph, cuts: Mapping[Box, BatchAxis], examples: int) -> Analysis:
     """What can be computed in shards of the leaves that are cut so."""
     analysis = Analysis(examples, dict(cuts))
     for box in graph.boxes:
@@ -133,11 +133,11 @@ class ShardBuilder:
             return self._made[child, need]
         cut = self.analysis.cuts.get(child)
         assert cut is None or (cut == need and isinstance(child, Leaf)), f"{child!r} is cut along {cut}, not {need}"
-        made = self._shared(child, need)
+        made = self._share_or_make(child, need)
         self._made[child, need] = made
         return made
 
-    def _shared(self, box: Box, cut: BatchAxis | None) -> Box:
+    def _share_or_make(self, box: Box, cut: BatchAxis | None) -> Box:
         """What is the same for all examples, cut or whole: made anew where that costs nothing, else given."""
         again = None
         if isinstance(box, Constant):
@@ -203,7 +203,7 @@ _VIEWS = (Transpose, Reshape, BroadcastTo, PlacesOf)
 """Boxes that are made again outside, where others read them; the places of a shard count from its own first example."""
 
 
-def sharded(graph: Graph, given: Sequence[Box], leaves: Sequence[Box], threads: int) -> Graph:
+def shard_graph(graph: Graph, given: Sequence[Box], leaves: Sequence[Box], threads: int) -> Graph:
     """The graph in which a box computes what it can in a shard for each thread; the graph itself if that is nothing.
 
     `given` are the leaves as the user has them, with names for sizes.
@@ -211,15 +211,15 @@ def sharded(graph: Graph, given: Sequence[Box], leaves: Sequence[Box], threads: 
     if threads == 1:
         return graph
     for cuts, examples in batches(given, leaves):
-        analysis = analysed(graph, cuts, examples)
-        wanted = _wanted(graph, analysis)
-        boxes = _needed(wanted, analysis)
+        analysis = analyse_shards(graph, cuts, examples)
+        wanted = _boxes_wanted(graph, analysis)
+        boxes = _boxes_needed(wanted, analysis)
         if boxes:
             return _Split(graph, analysis, boxes, wanted, min(threads, examples)).graph
     return graph
 
 
-def _wanted(graph: Graph, analysis: Analysis) -> list[Box]:
+def _boxes_wanted(graph: Graph, analysis: Analysis) -> list[Box]:
     """The boxes in shards that others read: outputs, and what is computed after the shards."""
     asked = {child for box in analysis.later for child in box.children} | set(graph.outputs)
     sources = set()
@@ -237,7 +237,7 @@ def _source(box: Box, analysis: Analysis) -> Box:
     return box
 
 
-def _needed(wanted: Sequence[Box], analysis: Analysis) -> list[Box]:
+def _boxes_needed(wanted: Sequence[Box], analysis: Analysis) -> list[Box]:
     """The boxes in shards that these are computed from, with them, children first."""
     needed: set[Box] = set()
     stack = list(wanted)
@@ -264,10 +264,10 @@ class _Split:
         self.arrays = [[box for box in sums if box.shape and box.dtype == dtype] for dtype in self.dtypes]
         self.joined = [box for box in wanted if box in analysis.cuts]
         self.new: dict[Box, Box] = {}
-        self._read_results(self._made(count))
+        self._read_results(self._make_sharded(count))
         self.graph = rebuild(graph, self._outside, self.new.keys())
 
-    def _made(self, count: int) -> Sharded:
+    def _make_sharded(self, count: int) -> Sharded:
         examples = self.analysis.examples
         starts = [examples * number // count for number in range(count)]
         whole, read = self._part(examples)

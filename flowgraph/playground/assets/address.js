@@ -27,13 +27,20 @@ function fromAddress(text) {
 }
 
 // [after how many updates, what, its value]: a setting that changes while the net trains, a point that is added, the
-// update on one example alone, the return to the best parameters.
+// update on one example alone, a number of a parameter that is another one, the return to the best parameters.
 function isAct(act) {
   if (!Array.isArray(act) || !Number.isInteger(act[0]) || act[0] < 0) return false;
   const [, what, value] = act;
   if (what === "point") return isPoint(value);
+  if (what === "weight") return isWritten(value);
   if (what === "row") return Number.isInteger(value) && value >= 0;
   return what === "best" || (LIVE.has(what) && isSetting(what, value));
+}
+
+// [which parameter, which of its numbers, the number].
+function isWritten(value) {
+  const places = Array.isArray(value) && value.length === 3 && value.slice(0, 2).every((one) => Number.isInteger(one) && one >= 0);
+  return places && Number.isFinite(value[2]) && Math.abs(value[2]) <= LARGEST;
 }
 
 function isPoint(value) {

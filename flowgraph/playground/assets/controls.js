@@ -12,7 +12,8 @@ const LESSONS = {
   "dead ReLU": [{ data: "moons", activation: "relu", rate: 0.6, depth: 2 }, "Long steps push units to where they are 0 for every example: no gradient passes them any more."],
   "equal weights": [{ data: "moons", initial: "equal", depth: 1 }, "All units of the layer start equal, get equal gradients, stay equal: the layer is worth a single unit."],
   "zero weights": [{ data: "moons", initial: "zero", depth: 1 }, "With all weights 0 no gradient reaches below the output."],
-  "no hidden layer": [{ data: "circles", depth: 0 }, "Without a hidden layer the boundary is a line, which no circle lets be drawn."],
+  "no hidden layer": [{ data: "circles", depth: 0 }, "Without a hidden layer the boundary is a straight line, and no line separates a circle from a ring around it."],
+  "linear layers": [{ data: "circles", depth: 3, activation: "linear" }, "Layers without an activation multiply to one matrix: four of them can do no more than one."],
   features: [{ data: "circles", depth: 0, features: ["x1x1", "x2x2"] }, "The same without a hidden layer, but of x₁² and x₂²: a line in the features is an ellipse in the plane."],
   "three classes": [{ classes: 3, noise: 0.05, depth: 2, method: "adam", rate: 0.03 }, "One output for each class: softmax makes probabilities of their scores, and ∇a is f\u00a0−\u00a0e(y)."],
   regression: [{ data: "ripples", depth: 2, method: "adam", rate: 0.01, noise: 0.05 }, "Numbers in place of classes: one linear output, the squared error, and ∇a is twice the distance."],
@@ -36,7 +37,7 @@ const DATA = {
 };
 
 const isDrawn = ({ data }) => data !== "own" && data !== "none", isTrained = ({ method }) => method !== "newton";
-const powers = (values) => ({ values, text: (value) => (value === 0 ? "none" : String(value)) });
+const powers = (values) => ({ values, text: (value) => (value === 0 ? "none" : exactText(value)) });
 // Each option: its name, what stands above it, its values, and `when` it is shown.
 const OPTIONS = [
   ["Data", [
@@ -49,7 +50,7 @@ const OPTIONS = [
     ["features", "features", { several: Object.keys(GIVEN.features), when: ({ data }) => !GIVEN.fixed && data !== "digits" }],
     ["depth", "hidden layers", { choice: [0, 1, 2, 3, 4], when: () => !GIVEN.fixed }],
     ["units", "units of each", { units: true, when: ({ depth }) => !GIVEN.fixed && depth > 0 }],
-    ["activation", "activation g", { choice: ["tanh", "sigmoid", "relu"], when: ({ depth }) => !GIVEN.fixed && depth > 0 }],
+    ["activation", "activation g", { choice: ["tanh", "sigmoid", "relu", "linear"], when: ({ depth }) => !GIVEN.fixed && depth > 0 }],
     ["initial", "initial weights", { choice: ["zero", "equal", "glorot"], when: () => !GIVEN.fixed }],
   ]],
   ["Training", [
@@ -76,11 +77,11 @@ function element(tag, settings = {}, ...children) {
 // method is not offered.
 function buildControls(settings, change, lesson, told, refused) {
   const chips = Object.keys(LESSONS).map((name) => element("button", { textContent: name, onclick: () => lesson(name) }));
-  const lessons = element("fieldset", {}, element("legend", { textContent: "Try" }), element("div", { className: "chips" }, ...chips), element("p", { id: "lesson", textContent: told }));
+  const lessons = element("fieldset", {}, element("legend", {}, element("h2", { textContent: "Try" })), element("div", { className: "chips" }, ...chips), element("p", { id: "lesson", textContent: told }));
   const used = refused && settings.method === "newton" ? { ...settings, method: "sgd" } : settings;
   const groups = OPTIONS.map(([title, options]) => {
     const rows = options.filter(([, , { when }]) => !when || when(used)).map(([name, text, kind]) => controlOf(used, change, refused, name, text, kind));
-    return rows.length ? element("fieldset", {}, element("legend", { textContent: title }), ...rows) : "";
+    return rows.length ? element("fieldset", {}, element("legend", {}, element("h2", { textContent: title })), ...rows) : "";
   });
   document.getElementById("controls").replaceChildren(...(GIVEN.fixed ? [] : [lessons]), ...groups);
 }
@@ -109,7 +110,7 @@ function choiceControl(settings, change, name, text, { choice, names = {}, group
     return made;
   };
   const parts = Object.entries(groups).filter(([, values]) => values.length).flatMap(([title, values]) => [
-    element("span", {}, title), element("div", { className: choice.length > 4 ? "chips" : "switch" }, ...values.map(button)),
+    element("span", {}, title), element("div", { className: choice.length > 3 ? "chips" : "switch" }, ...values.map(button)),
   ]);
   const group = element("div", { className: "option" }, ...parts);
   group.setAttribute("role", "radiogroup");
@@ -138,7 +139,7 @@ function severalControl(settings, change, name, text, { several }) {
   return element("div", { className: "option" }, element("span", {}, text), group);
 }
 
-function sliderControl(settings, change, name, text, { values, text: say = String }) {
+function sliderControl(settings, change, name, text, { values, text: say = exactText }) {
   let place = values.indexOf(settings[name]);
   if (place < 0) place = values.findIndex((value) => value >= settings[name]);
   const input = element("input", { type: "range", min: 0, max: values.length - 1, value: Math.max(place, 0), oninput: () => change(name, values[input.value]) });

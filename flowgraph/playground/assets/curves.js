@@ -29,17 +29,17 @@ function drawCurve(id, title, note, at, lines, best) {
   label(c, title, 0, 13, colour("--ink"), 13, "left");
   label(c, note, width, 13, colour("--muted"), 11, "right");
   const finite = lines.flatMap((line) => line.values.filter(Number.isFinite)), top = Math.max(...finite, 1e-9) * 1.05, end = Math.max(at.at(-1), 1);
-  const x = (epoch) => 40 + (epoch / end) * (width - 46), y = (value) => 92 - (Math.min(value, top) / top) * 68;
+  const x = (epoch) => 46 + (epoch / end) * (width - 52), y = (value) => 92 - (Math.min(value, top) / top) * 68;
   c.strokeStyle = colour("--line");
   c.lineWidth = 1;
   for (const part of finite.length ? [0, 0.5, 1] : [0]) {
     c.beginPath();
-    c.moveTo(40, y(part * top));
+    c.moveTo(46, y(part * top));
     c.lineTo(width - 4, y(part * top));
     c.stroke();
-    label(c, short(part * top), 36, y(part * top) + 4, colour("--muted"), 10, "right");
+    label(c, short(part * top), 42, y(part * top) + 4, colour("--muted"), 10, "right");
   }
-  label(c, "0", 40, 105, colour("--muted"), 10, "left");
+  label(c, "0", 46, 105, colour("--muted"), 10, "left");
   label(c, `epoch ${Math.floor(at.at(-1))}`, width - 4, 105, colour("--muted"), 10, "right");
   for (const line of lines) {
     c.beginPath();

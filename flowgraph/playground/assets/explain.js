@@ -33,7 +33,7 @@ class Walk {
       if (column.bias !== null) steps.push({ title: `b${top}.bprop`, formula: "db", text: "The gradient of a bias is what comes back.", numbers: [[`∇b${top}`, this.seen[`dp${column.bias}`]]] });
     }
     const { rate, settings, rule } = this.learner, [method] = rule.split(" ");
-    steps.push({ title: "update", formula: `update of ${method}`, text: `With α = ${short(rate)}${method === "momentum" ? ` and β = ${settings.momentum}` : ""}, the loss of this example goes from ${short(this.seen.loss.data[0])} to ${short(this.after())}.`, numbers: [] });
+    steps.push({ title: "update", formula: `update of ${method}`, text: `With α = ${short(rate)}${method === "momentum" ? ` and β = ${exactText(settings.momentum)}` : ""}, the loss of this example goes from ${short(this.seen.loss.data[0])} to ${short(this.after())}.`, numbers: [] });
     return steps;
   }
 
@@ -64,7 +64,7 @@ class Walk {
 function matrix(name, a) {
   const columns = a.shape.at(-1) ?? 1, rows = a.data.length / columns, most = 8, lines = [];
   for (let i = 0; i < Math.min(rows, most); i++) {
-    const row = Array.from(a.data.slice(i * columns, i * columns + Math.min(columns, most)), (x) => (Number.isFinite(x) ? (Number(x.toFixed(3)) || 0).toFixed(3).padStart(8) : " diverged"));
+    const row = Array.from(a.data.slice(i * columns, i * columns + Math.min(columns, most)), (x) => (Number.isFinite(x) ? signText((Number(x.toFixed(3)) || 0).toFixed(3)).padStart(8) : " diverged"));
     lines.push((i === 0 ? `${name} = `.padStart(7) : " ".repeat(7)) + row.join("") + (columns > most ? " …" : ""));
   }
   return lines.join("\n") + (rows > most ? "\n        …" : "");

@@ -79,7 +79,7 @@ const TONES = ["--plus", "--minus", "--good", "--grad", "--fifth"], MARKS = ["�
 
 // How a target is called.
 function targetText(y, { classes, image, names }) {
-  if (image || !classes) return String(y).replace("-", "−");
+  if (image || !classes) return exactText(y);
   return names ? `${MARKS[y]} ${names[y].length > LONGEST_NAME ? `${names[y].slice(0, LONGEST_NAME - 1)}…` : names[y]}` : MARKS[y];
 }
 

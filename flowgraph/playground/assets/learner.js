@@ -169,15 +169,25 @@ class Learner {
     if (what === "best" && !this.best) return;
     this.settle();
     const last = this.acts.at(-1);
-    if (last && last[0] === this.updates && last[1] === what && LIVE.has(what)) this.acts.pop();
+    const again = LIVE.has(what) || (what === "weight" && last?.[1] === what && last[2][0] === value[0] && last[2][1] === value[1]);
+    if (last && last[0] === this.updates && last[1] === what && again) this.acts.pop();
     this.acts.push(value === undefined ? [this.updates, what] : [this.updates, what, value]);
     if (what === "point") this.add(value);
     else if (what === "row") this.follow(value);
+    else if (what === "weight") this.write(value);
     else if (what === "best") this.parameters = this.best.parameters;
     else this.settings = { ...this.settings, [what]: value };
     if (this.updates) return;
     this.start = this.settings; // before the first update, it is as if it had been so from the beginning
-    this.acts = [];
+    this.acts = this.acts.filter(([, done]) => done === "weight");
+  }
+
+  // One number of a parameter is another one.
+  write([number, place, value]) {
+    const written = (one) => array(one.data.map((x, i) => (i === place ? value : x)), one.shape);
+    this.parameters = this.parameters.map((one, i) => (i === number && place < one.data.length ? written(one) : one));
+    if (!this.order.length) this.history.pop();
+    this.note();
   }
 
   // An update on one example, out of turn.

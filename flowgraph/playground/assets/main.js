@@ -5,7 +5,7 @@ const TITLES = { step: "One update (right arrow)", epoch: "One epoch (shift and 
 const SPEEDS = [1, 2, 5, 15, 60, 240, 600, 1500, 4000];
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 let settings = structuredClone(DEFAULTS), learner = new Learner(settings), replay = null;
-const state = { units: null, playing: false, view: "values", unit: null, walk: null, program: false, example: null, row: 0, cross: [0, 0], added: 0, told: "", due: 0, layout: null };
+const state = { units: null, playing: false, view: "values", unit: null, chosen: null, walk: null, program: false, example: null, row: 0, cross: [0, 0], added: 0, told: "", due: 0, layout: null };
 let fields = null, seen = null, last = 0, wordsAt = 0, curvesAt = 0, spokenAt = 0, unitsAt = 0, addressAt = 0;
 
 function look() {
@@ -33,6 +33,7 @@ function draw(now = performance.now(), everything = true) {
   if (everything || now - wordsAt > 240) {
     showWords(learner, seen);
     if (state.program) showProgram();
+    followWeights(learner, state.chosen);
     $("count").textContent = `epoch ${Math.floor(learner.epoch)}`;
     $("count").title = `${learner.updates.toLocaleString("en")} updates`;
     const count = flat(learner.parameters).length;
@@ -109,6 +110,7 @@ function restart() {
   settings = learner.settings;
   closeWalk();
   state.unit = null;
+  choose(null);
   state.row = 0;
 }
 
@@ -158,7 +160,7 @@ function targetButton(y) {
   const on = targetOf(false) === y, button = element("button", { textContent: learner.task.classes && !learner.task.image ? MARKS[y] : targetText(y, learner.task), title: targetText(y, learner.task), onclick: () => chooseTarget(y) });
   button.setAttribute("role", "radio");
   button.setAttribute("aria-checked", String(on));
-  button.setAttribute("aria-label", learner.task.classes ? `add points of class ${learner.task.names ? learner.task.names[y] : y + 1}` : `add points of the number ${y}`);
+  button.setAttribute("aria-label", learner.task.classes ? `add points of class ${learner.task.names ? learner.task.names[y] : y + 1}` : `add points of the number ${targetText(y, learner.task)}`);
   return button;
 }
 
@@ -327,9 +329,13 @@ $("plane").onkeydown = (event) => {
 };
 $("net").onpointermove = (event) => lookAt(tileAt(event));
 $("net").onpointerleave = () => lookAt(null);
-$("net").onclick = (event) => lookAt(tileAt(event));
+$("net").onclick = (event) => (lookAt(tileAt(event)), choose(tileAt(event)));
 $("net").onkeydown = (event) => {
   const layers = state.layout.layers, [layer, unit] = state.unit ?? [0, 0];
+  if (event.key === "Enter") {
+    choose(state.unit);
+    document.querySelector("#weights input")?.focus();
+  }
   const next = { ArrowLeft: [layer - 1, unit], ArrowRight: [layer + 1, unit], ArrowUp: [layer, unit - 1], ArrowDown: [layer, unit + 1] }[event.key];
   if (!next || !layers[next[0]]) return;
   event.preventDefault();
@@ -355,6 +361,28 @@ function lookAt(unit) {
   if (!state.playing) draw();
 }
 
+// The unit whose weights stand under the network.
+function choose(unit) {
+  state.chosen = unit;
+  showWeights(learner, unit, writeWeight);
+}
+
+function writeWeight(number, place, value) {
+  replay?.stop();
+  learner.act("weight", [number, place, value]);
+  shown();
+}
+
+function present(on) {
+  document.body.toggleAttribute("data-present", on);
+  $("present").setAttribute("aria-pressed", String(on));
+  if (on && (state.walk || state.program)) {
+    state.program = false;
+    closeWalk();
+  }
+  draw();
+}
+
 $("play").onclick = () => play(!state.playing);
 $("step").onclick = () => (play(false), learner.update(), shown());
 $("epoch").onclick = () => {
@@ -370,6 +398,7 @@ $("viewValues").onclick = () => setView("values");
 $("viewGradients").onclick = () => setView("gradients");
 $("program").onclick = () => openProgram(!state.program);
 $("copy").onclick = copyProgram;
+$("present").onclick = () => present(!document.body.hasAttribute("data-present"));
 $("theme").onclick = () => {
   const dark = document.documentElement.dataset.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light");
   document.documentElement.dataset.theme = dark === "dark" ? "light" : "dark";
@@ -383,7 +412,7 @@ document.onkeydown = (event) => {
   const keys = {
     " ": () => (state.walk ? goWalk(1) : play(!state.playing)), ArrowRight: () => (state.walk ? goWalk(1) : $(event.shiftKey ? "epoch" : "step").click()),
     ArrowLeft: () => state.walk && goWalk(-1), r: () => $("reset").click(), R: () => $("seed").click(),
-    g: () => setView(state.view === "values" ? "gradients" : "values"), c: () => $("program").click(), e: () => $("explain").click(), Escape: () => (replay && !replay.over ? replay.stop() : state.walk && (closeWalk(), draw())),
+    g: () => setView(state.view === "values" ? "gradients" : "values"), c: () => $("program").click(), p: () => $("present").click(), e: () => $("explain").click(), Escape: () => (replay && !replay.over ? replay.stop() : state.walk ? (closeWalk(), draw()) : document.body.hasAttribute("data-present") && present(false)),
   };
   if (!keys[event.key]) return;
   event.preventDefault();

@@ -225,8 +225,6 @@ function superscript(number) {
   return String(number).replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[digit]);
 }
 
-function short(number) {
-  if (!Number.isFinite(number)) return "diverged";
-  if (number === 0) return "0";
-  return Math.abs(number) >= 1e-3 && Math.abs(number) < 1e4 ? String(Number(number.toPrecision(2))) : number.toExponential(0);
+function short(number, count) {
+  return Number.isFinite(number) ? numberText(number, count) : "diverged";
 }

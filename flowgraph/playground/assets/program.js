@@ -5,7 +5,7 @@ const WIDTH = 110; // letters of a line
 function programOf(learner) {
   const { task, settings } = learner, epochs = Math.max(1, learner.passes);
   return [
-    task.image ? "# pip install 'flowgraph-autodiff[data]'" : "# pip install flowgraph-autodiff",
+    `# ${GIVEN.install[task.image ? "image" : "points"]}`,
     "import numpy as np",
     "",
     "import flowgraph as fg",

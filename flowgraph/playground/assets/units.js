@@ -23,7 +23,7 @@ function unitsSeen(learner) {
 // What is said of a unit that is looked at.
 function unitText(units, looked) {
   const [layer, unit] = looked ?? [0, 0], found = units?.[layer - 1]?.[unit];
-  return found ? `layer ${layer}, unit ${unit + 1}: ∇h ${short(found.mean).replace("-", "−")} (rms ${short(found.size)}), saturated for ${Math.round(100 * found.saturated)} % of the examples` : "";
+  return found ? `layer ${layer}, unit ${unit + 1}: ∇h ${short(found.mean)} (rms ${short(found.size)}), saturated for ${Math.round(100 * found.saturated)} % of the examples` : "";
 }
 
 // What stands beside the units, for the legend.
@@ -47,7 +47,7 @@ function drawBeside(c, learner, found, layout, spot, colours) {
   }
   found.image ??= squareOf(learner, found, side, colours);
   c.drawImage(found.image, x, spot.y + layout.tile - side, side, side);
-  if (layout.tile - side >= 11) label(c, short(found.mean).replace("-", "−"), x, spot.y + (layout.tile - side) / 2, colour("--grad"), side < 32 ? 8 : 9, "left");
+  if (layout.tile - side >= 11) label(c, short(found.mean, 1), x, spot.y + (layout.tile - side) / 2, colour("--grad"), side < 32 ? 8 : 9, "left");
 }
 
 // Paper where the unit lets gradient pass, grey where it does not; a dot is an example, its colour the sign of ∇h.

@@ -11,9 +11,12 @@ function sentences(learner, seen) {
   if (broken) return ["A parameter is no finite number any more: the steps were too long. Reset with a smaller learning rate."];
   if (weights.every((one) => one.data.every((x) => x === 0))) found.push("All weights are 0: below the output no gradient arrives, since ∇h = W ∇a.");
   else if (weights.slice(0, -1).some(equalUnits)) found.push("The units of a layer are equal: they get equal gradients and stay equal. Only different first weights break the symmetry.");
+  const hidden = learner.model.columns.slice(0, -1);
+  if (hidden.length && hidden.every(({ activation }) => activation === "linear")) found.push(`The ${hidden.length + 1} layers are linear: together they are one matrix${learner.task.image ? "" : ", and what separates two classes is a straight line"}.`);
   if (!learner.train.count) found.push("There are no training examples, so there is no loss and no gradient. Add points in the plane, or choose other data.");
   const ratio = sizes[0] / sizes.at(-1);
-  if (sizes.length > 1 && sizes.at(-1) > 0 && found.length === 0) {
+  const said = found.filter((text) => !text.includes("are linear")).length;
+  if (sizes.length > 1 && sizes.at(-1) > 0 && said === 0) {
     if (sizes[0] === 0) found.push("No gradient reaches layer 1.");
     else if (ratio < 0.01) found.push(`The gradient vanishes: layer 1 gets ${times(1 / ratio)} less than the output layer.`);
     else if (ratio < 0.2) found.push(`The gradient shrinks on its way: layer 1 gets ${times(1 / ratio)} less than the output layer.`);
@@ -29,7 +32,7 @@ function sentences(learner, seen) {
 }
 
 function times(ratio) {
-  return `${Number(ratio.toPrecision(2))} times`;
+  return `${numberText(ratio)} times`;
 }
 
 function equalUnits(weights) {

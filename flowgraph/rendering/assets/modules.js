@@ -187,7 +187,7 @@ function drawFrame(part, place) {
   const at = back(place);
   const [rect, text] = [part.querySelector("rect"), part.querySelector("text")];
   for (const [name, value] of Object.entries(at)) put(rect, name, value.toFixed(1));
-  put(text, "x", (at.x + 10).toFixed(1));
+  put(text, "x", (at.x + place.title).toFixed(1));
   put(text, "y", (at.y + 15).toFixed(1));
 }
 

@@ -35,7 +35,7 @@ function histogram([levels, low, high], name) {
     bars.append(bar);
   }
   const ends = make("figcaption");
-  ends.append(make("span", "", low), make("span", "", "0"), make("span", "", high));
+  ends.append(make("span", "", low), make("span", "", high));
   figure.append(bars, ends);
   figure.setAttribute("aria-label", `how many elements of the ${name} lie where, from ${low} to ${high}`);
   return figure;

@@ -67,11 +67,27 @@ function memberSize(member, measured) {
   const { margin, title } = plan.constants;
   const [lead, above] = plan.turned ? [title, 0] : [0, title];
   const least = plan.turned ? 0 : plan.frames[path][1];
-  return {
+  const whole = {
     width: Math.max(inner.width + lead, least) + 2 * margin,
     up: inner.up + margin + above,
     down: inner.down + margin,
   };
+  if (!plan.turned) return whole;
+  const enters = levelOf.get(path).members.map(([name], i) => (name.startsWith("in ") ? inner.now[i].y : null));
+  const wires = enters.filter((y) => y !== null).sort((one, other) => one - other);
+  return { ...whole, ...titleRoom(wires, whole.up, whole.down, plan.frames[path][1]) };
+}
+
+/* How far a frame that flows down reaches, and where its title begins: between the wires that enter. */
+function titleRoom(wires, up, down, width) {
+  const { titleInset, titleClear } = plan.constants;
+  const starts = [titleInset - up, ...wires.map((wire) => wire + titleClear)];
+  const ends = [...wires.map((wire) => wire - titleClear), down - titleClear];
+  const missing = starts.map((start, i) => width - (ends[i] - start)), last = missing.length - 1;
+  const fits = missing.findIndex((lacks) => lacks <= 0);
+  if (fits >= 0) return { up, down, title: starts[fits] };
+  if (missing[0] < missing[last]) return { up: up + missing[0], down, title: starts[0] - missing[0] };
+  return { up, down: down + missing[last], title: starts[last] };
 }
 
 const wireSize = { up: plan.constants.wireSize, down: plan.constants.wireSize };
@@ -271,7 +287,8 @@ function settle(measured) {
       }
       const lead = plan.turned ? plan.constants.title : 0;
       origins.set(path, [left + plan.constants.margin + lead, anchor]);
-      frames.set(path, { x: left, y: anchor - one.up, width: one.width, height: one.up + one.down });
+      const title = plan.turned ? one.title + one.up : plan.constants.titleInset;
+      frames.set(path, { x: left, y: anchor - one.up, width: one.width, height: one.up + one.down, title });
     });
   }
   return { places, frames, origins };

@@ -195,3 +195,14 @@ class TestErrors:
         z = fg.Parameter(Z.astype(np.complex64))
         with pytest.raises(fg.FlowgraphError, match="dtype complex128 for child 'z', needs complex64"):
             fg.Graph(fg.sum(Wide(z))).fprop().bprop()
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">c16", "<f8"])
+def test_a_dtype_of_another_order_of_bytes_is_that_of_this_machine(dtype):
+    native = np.dtype(dtype).newbyteorder("=")
+    x = fg.Parameter(np.array([1.0, 2.0]), name="x")
+    for box in (x.astype(dtype), np.sum(x, dtype=dtype), np.cumsum(x, dtype=dtype), np.mean(x, dtype=dtype)):
+        assert box.dtype == native
+        run = fg.Graph(fg.sum(np.real(box))).fprop()
+        assert run.bprop()[x].dtype == np.float64
+    assert x.astype(">f8") is x

@@ -1,5 +1,7 @@
 """Elements taken, chosen, searched, set by place and read off lines: masks that are boxes, every batch, refusals."""
 
+import operator
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 import flowgraph as fg
 from flowgraph.errors import IndexingError, ShapeError, UsageError
+from flowgraph.functional import grad, value_and_grad
 from tests.boxes.numpy_calls import assert_as_numpy, assert_every_batch
 
 MATRIX = np.random.default_rng(0).normal(size=(3, 4))
@@ -156,3 +159,70 @@ def test_a_value_that_does_not_fit_its_place_is_refused_on_the_line_that_builds_
             continue
         box = function(fg.Input("a", shape=(3, 4)), places, value)
         np.testing.assert_array_equal(fg.Graph(box).fprop(a=a)[box], function(a, places, value))
+
+
+WRITTEN = {
+    "set": operator.setitem,
+    "add": np.add.at,
+    "subtract": np.subtract.at,
+    "multiply": np.multiply.at,
+    "divide": np.divide.at,
+    "power": np.power.at,
+    "min": np.minimum.at,
+    "max": np.maximum.at,
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+@pytest.mark.parametrize("index", INDICES, ids=str)
+def test_places_are_written_as_numpy_writes_them(name, index):
+    """Or refused, where NumPy takes a place twice and the box would take it once."""
+    value = np.abs(RNG.normal(size=MATRIX[index].shape)) + 0.5
+    a = np.abs(MATRIX) + 0.1
+    times = np.zeros(MATRIX.shape, int)
+    np.add.at(times, index, 1)
+    if times.max() > 1 and name not in ("set", "add", "subtract"):
+        with pytest.raises(UsageError, match="names a place twice"):
+            getattr(fg.Parameter(a, name="a").at[index], name)(value)
+        return
+    needed = a.copy()
+    WRITTEN[name](needed, index, value)
+    found = []
+
+    def total(a, value):
+        written = getattr(a.at[index], name)(value)
+        found.append(written.dtype)
+        return np.sum(written * np.cos(np.arange(a.size)).reshape(a.shape))
+
+    sum_found, (of_a, of_value) = value_and_grad(total, argnums=(0, 1))(a, value)
+    assert sum_found == pytest.approx(np.sum(needed * np.cos(np.arange(a.size)).reshape(a.shape)), rel=1e-12)
+    assert found == [np.float64]
+    step = 1e-6
+    for taken, slope in ((a, of_a), (value, of_value)):
+        moved = np.cos(np.arange(taken.size) ** 2.0).reshape(taken.shape)
+        ends = []
+        for sign in (1, -1):
+            one = taken + sign * step * moved
+            written = (one if taken is a else a).copy()
+            WRITTEN[name](written, index, value if taken is a else one)
+            ends.append(np.sum(written * np.cos(np.arange(a.size)).reshape(a.shape)))
+        assert np.sum(slope * moved) == pytest.approx((ends[0] - ends[1]) / (2 * step), rel=1e-6, abs=1e-8)
+
+
+def test_places_of_a_graph_are_taken_where_it_is_known_that_none_is_named_twice():
+    x, rows = fg.Input("x", shape=("N", 3)), fg.Input("rows", shape=("K",), dtype=int)
+    mask = fg.Input("mask", shape=(2, 3), dtype=bool)
+    assert x.at[1:].max(0.0).shape == x.shape
+    assert fg.Input("y", shape=(2, 3)).at[mask].min(0.0).shape == (2, 3)
+    for taken in (x.at[[0, 1]], fg.Input("y", shape=(2, 3)).at[rows]):
+        with pytest.raises(UsageError, match=r"with np\.minimum: found an index that names a place twice, or that is"):
+            taken.min(0.0)
+    np.testing.assert_array_equal(fg.Graph(x.at[[0, 0]].get()).fprop(x=np.ones((2, 3))).outputs[0], np.ones((2, 3)))
+    assert repr(x.at) == f"{x!r}.at"
+
+
+def test_places_may_be_found_in_a_call():
+    def clipped(x):
+        return np.sum(x.at[np.argsort(x)[:2]].max(1.5) ** 2)
+
+    assert grad(clipped)(np.array([1.0, 2.0, 3.0])).tolist() == [0, 4, 6]

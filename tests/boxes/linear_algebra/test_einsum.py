@@ -1,6 +1,7 @@
 """np.einsum in all its forms: values of NumPy, gradients by transposition, every batch, refusals."""
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -66,3 +67,12 @@ def test_sizes_that_follow_the_batch():
     assert assert_every_batch(call("nii->n"), ("N", 3, 3)) == [("N",)]
     assert assert_every_batch(call("nn->n"), ("N", "N")) == [("N",)]
     assert assert_every_batch(call("nn,m->"), ("N", "N"), ("M",)) == [()]
+
+
+@pytest.mark.parametrize("subscripts", ["box", "ij,jk", "i,i"])
+def test_subscripts_without_an_output_are_refused_by_the_box_and_taken_by_numpy(subscripts):
+    """np.einsum orders the labels of an output that is not given; the box was built as if there were none."""
+    arrays = [normal(*(2 for _ in term)) for term in subscripts.split(",")]
+    with pytest.raises(fg.FlowgraphError, match="needs letters as in 'ij,jk->ik'"):
+        fg.Einsum(*arrays, subscripts=subscripts)
+    assert_as_numpy(lambda *arrays: np.einsum(subscripts, *arrays), *arrays)

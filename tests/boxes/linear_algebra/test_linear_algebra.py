@@ -64,7 +64,17 @@ def test_a_diagonal_beyond_an_axis_is_empty_whatever_size_the_other_has():
 
 def test_what_does_not_fit_is_refused():
     x = fg.Parameter(np.ones((2, 4)))
-    with pytest.raises(ShapeError, match="needs vectors of 2 or 3 elements, found 4 along axis 1"):
+    with pytest.raises(ShapeError, match="needs vectors of 3 elements, found 4 along axis 1"):
         np.cross(x, x)
+    with pytest.raises(ShapeError, match="needs vectors of 3 elements, found 2 along axis 0"):
+        np.cross(x, x, axis=0)
     with pytest.raises(ShapeError, match="needs 3 elements along axis -1"):
         np.linalg.cross(x, np.ones((2, 3)))
+
+
+def test_as_many_equations_as_unknowns_are_asked_of_tensorsolve_by_its_name():
+    a, b = np.ones((6, 4, 2, 3, 4)), np.ones((6, 4))
+    with pytest.raises((np.linalg.LinAlgError, ValueError)):
+        np.linalg.tensorsolve(a, b, axes=(0,))
+    with pytest.raises(ShapeError, match=r"np\.linalg\.tensorsolve: found 8 equations for 72 unknowns"):
+        np.linalg.tensorsolve(fg.Constant(a), b, axes=(0,))

@@ -36,7 +36,7 @@ def test_empty_matrices(shape):
     for ord in (None, "fro", "nuc", 2, 1, np.inf):
         x = fg.Parameter(np.zeros(shape))
         run = fg.Graph(np.linalg.norm(x, ord)).fprop()
-        assert float(run) == np.linalg.norm(np.zeros(shape), ord) == 0
+        assert float(run) == 0, "as NumPy from 2.3 on"
         assert run.bprop()[x].shape == shape
     for ord in (None, 2, 1, 3, 0, np.inf):
         x = fg.Parameter(np.zeros(0))

@@ -8,6 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import flowgraph as fg
+from flowgraph.errors import UsageError
+from flowgraph.functional import grad
 
 
 def value(box, **feeds):
@@ -117,3 +119,18 @@ def test_wrong_axes_are_refused():
         np.cumsum(x, axis=2)
     with pytest.raises(fg.FlowgraphError, match="axis=-1, needs a whole number from 0"):
         fg.boxes.Others(x, axis=-1)
+
+
+@pytest.mark.parametrize("by", [0, 1, (0, 1)])
+@pytest.mark.parametrize(("weights", "axis"), [([1.0, -1.0], None), ([[1.0, 2.0], [-1.0, 1.0]], 0), ([2.0, -2.0], 1)])
+def test_weights_whose_sum_is_0_are_refused_wherever_it_is_known(weights, axis, by):
+    """As NumPy refuses them, of an array and of a box in a call."""
+    a = np.array([1.0, 2.0]) if axis is None else np.array([[1.0, 2.0], [3.0, 4.0]])
+    with pytest.raises(ZeroDivisionError):
+        np.average(a, axis, weights=np.array(weights))
+    with pytest.raises(UsageError, match=r"np\.average: found weights whose sum is 0"):
+        grad(lambda a, w: np.sum(np.average(a, axis, weights=w)), by)(a, np.array(weights))
+    box = np.average(fg.Input("a", shape=a.shape), axis, weights=fg.Input("w", shape=np.shape(weights)))
+    assert box.ndim == (0 if axis is None else 1)
+    with pytest.raises(UsageError, match=r"np\.average: found weights whose sum is 0"):
+        np.average(fg.Input("a", shape=a.shape), axis, weights=np.array(weights))

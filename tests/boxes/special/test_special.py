@@ -150,7 +150,9 @@ DIGITS = [
 
 
 @pytest.mark.parametrize(
-    ("function", "high", "at"), [(f, g, x) for f, g, places in DIGITS for x in places], ids=lambda one: str(one)[:24]
+    ("function", "high", "at"),
+    [(f, g, x) for f, g, places in DIGITS for x in places],
+    ids=lambda one: getattr(one, "__name__", str(one)),
 )
 def test_derivatives_keep_their_digits(function, high, at):
     digits = 160 if function is special.log_ndtr else 40

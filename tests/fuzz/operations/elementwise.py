@@ -7,6 +7,7 @@ from operator import pow as power_of_numbers
 import numpy as np
 
 from flowgraph.box import numpy_dispatch
+from flowgraph.peers import existing
 from tests.fuzz.operations import operation
 from tests.fuzz.pool import Pool
 
@@ -181,7 +182,19 @@ def clip(pool: Pool) -> str | None:
     return a and f"np.clip({a}, {pool.one(('-1', '0', 'None', '0.25'))}, {pool.one(('1', '2.0', 'None'))})"
 
 
-@operation(np.nan_to_num, np.modf, np.divmod, np.ldexp, np.round, np.around, np.fix, np.sinc, np.i0, np.angle, weight=2)
+@operation(
+    np.nan_to_num,
+    np.modf,
+    np.divmod,
+    np.ldexp,
+    np.round,
+    np.around,
+    *existing("numpy.fix"),
+    np.sinc,
+    np.i0,
+    np.angle,
+    weight=2,
+)
 def odd(pool: Pool) -> str | None:
     a = pool.pick("f")
     text = pool.line("""
@@ -192,7 +205,7 @@ def odd(pool: Pool) -> str | None:
         np.divmod({a}, 0.75)[1]
         np.ldexp({a}, 3)
         np.round({a}, 1)
-        np.fix({a})
+        np.trunc({a})
         np.sinc({a})
         np.i0({a})
         np.angle({a})

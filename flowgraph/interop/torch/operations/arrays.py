@@ -13,9 +13,9 @@ from flowgraph.box.vocabulary import Foreign
 from flowgraph.boxes import broadcast_like, logsumexp
 from flowgraph.boxes.engine.passing_on import StopGradient
 from flowgraph.errors import UnsupportedError
-from flowgraph.interop.rules import NoBoxesError, along, padded, taken_along, times
+from flowgraph.interop.rules import NoBoxesError, along, pad_or_cut, taken_along, times
 from flowgraph.interop.torch.operations import register
-from flowgraph.interop.torch.symbolic_sizes import counted, filled, number_of, size_behind
+from flowgraph.interop.torch.symbolic_sizes import count_up_to, fill_sizes, number_of, size_behind
 from flowgraph.shapes.size import Size
 
 
@@ -26,7 +26,7 @@ def arange(start: Foreign, end: Foreign, step: Foreign = 1, **settings: Foreign)
         return np.arange(first, last, step)
     if step != 1:
         raise UnsupportedError(f"graph_of: found steps of {step} from {first} to {last}, needs steps of 1")
-    return counted(last - first) + start
+    return count_up_to(last - first) + start
 
 
 def linspace(start: Foreign, end: Foreign, steps: Foreign, **settings: Foreign) -> Any:
@@ -34,17 +34,17 @@ def linspace(start: Foreign, end: Foreign, steps: Foreign, **settings: Foreign) 
     if not any(isinstance(number, Size | Box) for number in (start, end, steps)):
         return np.linspace(start, end, steps)
     last = number_of(steps - 1) if isinstance(steps, Size) else steps - 1
-    return start + counted(steps) * ((end - start) / np.maximum(last, 1))
+    return start + count_up_to(steps) * ((end - start) / np.maximum(last, 1))
 
 
 def eye(rows: Foreign, columns: Foreign = None, **settings: Foreign) -> Any:
     """Ones on the diagonal."""
-    return counted(rows)[:, None] == counted(rows if columns is None else columns)[None, :]
+    return count_up_to(rows)[:, None] == count_up_to(rows if columns is None else columns)[None, :]
 
 
 register({
-    "full.default": lambda size, value, **settings: filled(size, value),
-    "zeros.default empty.memory_format": lambda size, **settings: filled(size, 0.0),
+    "full.default": lambda size, value, **settings: fill_sizes(size, value),
+    "zeros.default empty.memory_format": lambda size, **settings: fill_sizes(size, 0.0),
     "full_like": lambda a, value, **settings: np.full_like(a, value),
     "zeros_like empty_like": lambda a, **settings: np.zeros_like(a),
     "arange.default": lambda end, **settings: arange(0, end),
@@ -56,32 +56,32 @@ register({
 })  # fmt: skip
 
 
-def squeezed(a: Foreign, dim: Foreign) -> Any:
+def squeeze_axes(a: Foreign, dim: Foreign) -> Any:
     """Without those of these axes whose size is 1."""
     dims = dim if isinstance(dim, list | tuple) else (dim,)
     return np.squeeze(a, axis=tuple(axis for axis in dims if a.shape and a.shape[axis] == 1))
 
 
-def expanded(a: Foreign, size: Foreign, *, implicit: bool = False) -> Any:
+def expand_to(a: Foreign, size: Foreign, *, implicit: bool = False) -> Any:
     """Repeated along axes of size 1 and new ones; -1 keeps a size."""
     kept = (None,) * (len(size) - len(a.shape)) + tuple(a.shape)
     sizes = tuple(old if wanted == -1 else wanted for wanted, old in zip(size, kept, strict=True))
     if any(isinstance(wanted, Size) and wanted != old for wanted, old in zip(sizes, kept, strict=True)):
-        return broadcast_like(a, filled(sizes, False))
+        return broadcast_like(a, fill_sizes(sizes, False))
     return np.broadcast_to(a, sizes)
 
 
-def repeated(a: Foreign, repeats: Foreign) -> Any:
+def repeat_tensor(a: Foreign, repeats: Foreign) -> Any:
     """Side by side so many times."""
     if not any(isinstance(count, Size) for count in repeats):
         return np.tile(a, tuple(repeats))
     shape = (1,) * (len(repeats) - len(a.shape)) + tuple(a.shape)
     pairs = [number for pair in zip(repeats, shape, strict=True) for number in pair]
     apart = np.reshape(a, tuple(number for size in shape for number in (1, size)))
-    return np.reshape(expanded(apart, pairs), tuple(count * size for count, size in zip(repeats, shape, strict=True)))
+    return np.reshape(expand_to(apart, pairs), tuple(count * size for count, size in zip(repeats, shape, strict=True)))
 
 
-def joined(tensors: Foreign, dim: int = 0) -> Any:
+def join_tensors(tensors: Foreign, dim: int = 0) -> Any:
     """One after the other; empty tensors of one axis join anything."""
     return np.concatenate([tensor for tensor in tensors if tuple(tensor.shape) != (0,)] or tensors, axis=dim)
 
@@ -91,7 +91,7 @@ def split(a: Foreign, size: int, dim: int = 0) -> tuple[Any, ...]:
     return tuple(np.split(a, range(size, a.shape[dim], size), axis=dim))
 
 
-def sliced(a: Foreign, dim: int = 0, start: Foreign = None, end: Foreign = None, step: int = 1) -> Any:
+def slice_axis(a: Foreign, dim: int = 0, start: Foreign = None, end: Foreign = None, step: int = 1) -> Any:
     """From start to end along an axis."""
     end = None if isinstance(end, int) and end >= 2**62 else end
     if start in (None, 0) and step == 1 and end is None:
@@ -116,7 +116,7 @@ def padded_as(a: Foreign, pad: Foreign, mode: str = "constant", value: Foreign =
     pairs = [(0, 0)] * (len(a.shape) - len(pad) // 2) + list(zip(pad[::2], pad[1::2], strict=True))[::-1]
     names = {"replicate": "edge", "circular": "wrap"}
     settings = {"constant_values": 0 if value is None else value} if mode == "constant" else {}
-    return padded(a, pairs, mode=names.get(mode, mode), **settings)
+    return pad_or_cut(a, pairs, mode=names.get(mode, mode), **settings)
 
 
 register({
@@ -126,22 +126,22 @@ register({
     "t numpy_T mT": lambda a: np.swapaxes(a, -1, -2) if len(a.shape) > 1 else a,
     "unsqueeze": np.expand_dims,
     "squeeze": np.squeeze,
-    "squeeze.dim squeeze.dims": squeezed,
-    "expand": expanded,
-    "repeat": repeated,
+    "squeeze.dim squeeze.dims": squeeze_axes,
+    "expand": expand_to,
+    "repeat": repeat_tensor,
     "repeat_interleave.self_int": lambda a, repeats, dim=None, *, output_size=None: np.repeat(a, repeats, axis=dim),
     "roll": np.roll,
     "flip": np.flip,
     "tril": np.tril,
     "triu": np.triu,
     "unbind": lambda a, dim=0: np.unstack(a, axis=dim),
-    "cat concat": joined,
+    "cat concat": join_tensors,
     "stack": np.stack,
     "split.Tensor": split,
     "split_with_sizes split.sizes": lambda a, sizes, dim=0: tuple(
         np.split(a, np.cumsum(sizes)[:-1].tolist(), axis=dim)
     ),
-    "slice.Tensor": sliced,
+    "slice.Tensor": slice_axis,
     "select.int": lambda a, dim, index: a[along(a, dim, index)],
     "index.Tensor": lambda a, indices: a[tuple(slice(None) if index is None else index for index in indices)],
     "index_select": lambda a, dim, index: np.take(a, index, axis=dim),
@@ -210,6 +210,19 @@ def vector_norm(
     return np.sum(np.abs(a) ** ord, **settings) ** (1 / ord)
 
 
+def distances(a: Foreign, b: Foreign, p: float = 2.0, compute_mode: Foreign = None) -> Any:
+    """The distance of each row of a from each of b."""
+    if p not in (1, 2, math.inf):
+        raise NoBoxesError(f"distances of p={p}")
+    return vector_norm(a[..., :, None, :] - b[..., None, :, :], p, -1)
+
+
+def distances_within(a: Foreign, p: float = 2.0) -> Any:
+    """The distance of each row from each that follows it."""
+    rows, others = np.triu_indices(a.shape[0], 1)
+    return distances(a[rows][:, None], a[others][:, None], p)[:, 0, 0]
+
+
 register({
     "sum": reduced_by(np.sum),
     "mean": reduced_by(np.mean),
@@ -230,11 +243,13 @@ register({
     ),
     "cumsum": lambda a, dim, *, dtype=None: np.cumsum(a, axis=dim),
     "cumprod": lambda a, dim, *, dtype=None: np.cumprod(a, axis=dim),
+    "_cdist_forward": distances,
+    "_pdist_forward": distances_within,
     "linalg_vector_norm norm.ScalarOpt_dim norm.Scalar": vector_norm,
 })  # fmt: skip
 
 
-def solved(a: Foreign, b: Foreign, *, left: bool = True) -> Any:
+def solve_system(a: Foreign, b: Foreign, *, left: bool = True) -> Any:
     """The solution of a x = b, or of x a = b; b may be a vector, or a stack of vectors."""
     if b.ndim == 1 or (b.ndim == a.ndim - 1 and b.shape == a.shape[:-1]):
         if not left:
@@ -261,7 +276,7 @@ register({
     "dot vdot": np.vdot,
     "linalg_inv inverse": np.linalg.inv,
     "linalg_cholesky cholesky": lambda a, upper=False: np.linalg.cholesky(a, upper=upper),
-    "linalg_solve": solved,
+    "linalg_solve": solve_system,
     "linear": lambda x, weight, bias=None: plus(x @ np.transpose(weight), bias),
     "addmm baddbmm addmv": sum_and_product,
     "einsum": lambda equation, tensors, *, path=None: np.einsum(equation, *tensors),

@@ -73,7 +73,7 @@ def prelu(a: Foreign, weight: Foreign) -> Any:
     return np.where(a > 0, a, shaped * a)
 
 
-def dropped(a: Foreign, p: float, train: bool | None) -> Any:
+def drop_numbers(a: Foreign, p: float, train: bool | None) -> Any:
     """Numbers set to 0 by chance while the module trains; itself where it is told not to."""
     if train is False or p == 0:
         return a
@@ -145,7 +145,7 @@ register({
     "prelu _prelu_kernel": prelu,
     "softmax.int _softmax _safe_softmax": lambda a, dim, *rest, **settings: softmax(a, axis=dim),
     "log_softmax.int _log_softmax": lambda a, dim, *rest, **settings: log_softmax(a, axis=dim),
-    "dropout": lambda a, p, train: dropped(a, p, bool(train)),
-    "native_dropout": with_memory(dropped, 2),
+    "dropout": lambda a, p, train: drop_numbers(a, p, bool(train)),
+    "native_dropout": with_memory(drop_numbers, 2),
     "feature_dropout": feature_dropout,
 })  # fmt: skip

@@ -27,13 +27,13 @@ from flowgraph.interop.rules import (
     beyond,
     channelwise,
     likelihood_loss,
-    reduced,
+    reduce_losses,
     shortest,
     shortest_padding,
-    standardised,
+    standardise_axes,
 )
 from flowgraph.interop.torch.operations import register, with_memory
-from flowgraph.interop.torch.symbolic_sizes import filled
+from flowgraph.interop.torch.symbolic_sizes import fill_sizes
 
 REDUCTIONS = ("none", "mean", "sum")
 """What is done with the losses of single examples, by PyTorch's number for it."""
@@ -76,7 +76,7 @@ def conv_transpose(
     sizes = [
         (x.shape[2 + i] - 1) * step[i] - 2 * pad[i] + gap[i] * (w.shape[2 + i] - 1) + 1 + more[i] for i in range(axes)
     ]
-    like = filled((x.shape[0], w.shape[1] * groups, *sizes), x.dtype.type(0))
+    like = fill_sizes((x.shape[0], w.shape[1] * groups, *sizes), x.dtype.type(0))
     h = affine(ConvInput(x, w, like, stride=step, padding=pad, dilation=gap, groups=groups), None, b, axes)
     return h if batched else h[0]
 
@@ -180,15 +180,15 @@ def nearest(a: Foreign, size: Foreign, factors: Foreign = None) -> Any:
     if size is None and len(a.shape) == 4:
         ratios = [math.floor(extent * factor) / extent for extent, factor in zip(a.shape[2:], factors, strict=True)]
         factors = [ratio if ratio in (1, 2) else given for ratio, given in zip(ratios, factors, strict=True)]
-    return resized(a, size, False, factors, mode="nearest", coordinates="asymmetric", rounding="floor")
+    return resize_image(a, size, False, factors, mode="nearest", coordinates="asymmetric", rounding="floor")
 
 
 def nearest_exact(a: Foreign, size: Foreign, factors: Foreign = None) -> Any:
     """The element whose pixel the centre of the result lies in."""
-    return resized(a, size, False, factors, mode="nearest", rounding="round_prefer_ceil")
+    return resize_image(a, size, False, factors, mode="nearest", rounding="round_prefer_ceil")
 
 
-def resized(a: Foreign, size: Foreign, align_corners: bool, factors: Foreign = None, **settings: Foreign) -> Any:
+def resize_image(a: Foreign, size: Foreign, align_corners: bool, factors: Foreign = None, **settings: Foreign) -> Any:
     """By the factors where they are given; where corners are aligned by the sizes, which then alone count."""
     if size is None and align_corners:
         size = [math.floor(extent * factor) for extent, factor in zip(a.shape[2:], factors, strict=True)]
@@ -209,10 +209,10 @@ register({
     "scaled_dot_product_attention": attention,
     "upsample_nearest1d.vec upsample_nearest2d.vec upsample_nearest3d.vec": nearest,
     "_upsample_nearest_exact1d.vec _upsample_nearest_exact2d.vec _upsample_nearest_exact3d.vec": nearest_exact,
-    "upsample_linear1d.vec upsample_bilinear2d.vec upsample_trilinear3d.vec": lambda *given: resized(
+    "upsample_linear1d.vec upsample_bilinear2d.vec upsample_trilinear3d.vec": lambda *given: resize_image(
         *given, mode="linear"
     ),
-    "upsample_bicubic2d.vec": lambda *given: resized(*given, mode="cubic"),
+    "upsample_bicubic2d.vec": lambda *given: resize_image(*given, mode="cubic"),
 })  # fmt: skip
 
 
@@ -220,7 +220,7 @@ def layer_norm(
     x: Foreign, shape: Foreign, w: Foreign = None, b: Foreign = None, eps: float = 1e-5, cudnn: bool = True
 ) -> Any:
     """Every example moved and scaled to mean 0 and variance 1 over the last axes."""
-    return affine(standardised(x, tuple(range(-len(shape), 0)), eps), w, b)
+    return affine(standardise_axes(x, tuple(range(-len(shape), 0)), eps), w, b)
 
 
 def rms_norm(x: Foreign, shape: Foreign, w: Foreign = None, eps: Foreign = None) -> Any:
@@ -235,7 +235,7 @@ def group_norm(
 ) -> Any:
     """Every group of channels of an example moved and scaled to mean 0 and variance 1."""
     apart = np.reshape(x, (x.shape[0], groups, x.shape[1] // groups, *x.shape[2:]))
-    h = np.reshape(standardised(apart, tuple(range(2, len(apart.shape))), eps), x.shape)
+    h = np.reshape(standardise_axes(apart, tuple(range(2, len(apart.shape))), eps), x.shape)
     return affine(h, w, b, len(x.shape) - 2)
 
 
@@ -262,7 +262,7 @@ def batch_norm_in_training(
 
 def batch_norm_alone(x: Foreign, w: Foreign, b: Foreign, training: bool, momentum: float, eps: float) -> Any:
     """By the statistics of the batch, which nobody keeps."""
-    return affine(standardised(x, (0, *range(2, len(x.shape))), eps), w, b, len(x.shape) - 2)
+    return affine(standardise_axes(x, (0, *range(2, len(x.shape))), eps), w, b, len(x.shape) - 2)
 
 
 register({
@@ -278,9 +278,9 @@ register({
 def divergence(a: Foreign, target: Foreign, reduction: int = MEAN, *, log_target: bool = False) -> Any:
     """target (log target - a), of the logarithms a."""
     if log_target:
-        return reduced(np.exp(target) * (target - a), REDUCTIONS[reduction])
+        return reduce_losses(np.exp(target) * (target - a), REDUCTIONS[reduction])
     inside = np.where(target > 0, target, 1)
-    return reduced(np.where(target > 0, target * (np.log(inside) - a), 0), REDUCTIONS[reduction])
+    return reduce_losses(np.where(target > 0, target * (np.log(inside) - a), 0), REDUCTIONS[reduction])
 
 
 def binary_cross_entropy(a: Foreign, target: Foreign, weight: Foreign = None, reduction: int = MEAN) -> Any:
@@ -288,7 +288,7 @@ def binary_cross_entropy(a: Foreign, target: Foreign, weight: Foreign = None, re
     if a.shape != target.shape:  # the operation resizes a buffer then, and its values differ; torch.nn refuses it
         raise NoBoxesError("binary_cross_entropy with a target of another shape")
     losses = -target * np.maximum(np.log(a), -100) - (1 - target) * np.maximum(np.log1p(-a), -100)
-    return reduced(affine(losses, weight, None), REDUCTIONS[reduction])
+    return reduce_losses(affine(losses, weight, None), REDUCTIONS[reduction])
 
 
 def negative_log_likelihood(
@@ -300,8 +300,8 @@ def negative_log_likelihood(
 
 
 register({
-    "mse_loss": lambda a, target, reduction=MEAN: reduced(np.square(a - target), REDUCTIONS[reduction]),
-    "soft_margin_loss": lambda a, target, reduction=MEAN: reduced(softplus(-target * a), REDUCTIONS[reduction]),
+    "mse_loss": lambda a, target, reduction=MEAN: reduce_losses(np.square(a - target), REDUCTIONS[reduction]),
+    "soft_margin_loss": lambda a, target, reduction=MEAN: reduce_losses(softplus(-target * a), REDUCTIONS[reduction]),
     "kl_div": divergence,
     "binary_cross_entropy": binary_cross_entropy,
     "nll_loss nll_loss_nd nll_loss2d": negative_log_likelihood,

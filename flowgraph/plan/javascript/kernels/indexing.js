@@ -1,8 +1,10 @@
 // Indexing as NumPy's: slices, whole numbers, new axes, arrays of whole numbers and masks.
+import { array, broadcastShapes, checked, gathered, placesOf, sizeOf, stridesTo, zeros } from "./arrays.js";
+import { axisOf, broadcastTo, stepsOf } from "./shapes.js";
 
 // The places in `shape` that an index takes, and the shape that it leaves. An entry is a number, null for a new axis,
 // [start, stop, step] for a slice, or an array.
-function taken(shape, index) {
+export function taken(shape, index) {
   const steps = stepsOf(shape), { own, arrays, front, start } = readIndex(shape, steps, index);
   if (!arrays.length) {
     const sizes = own.map((axis) => axis.size);
@@ -24,7 +26,7 @@ function taken(shape, index) {
   return { places, shape: result };
 }
 
-function readIndex(shape, steps, index) {
+export function readIndex(shape, steps, index) {
   const own = [], arrays = [];
   let start = 0, axis = 0, front = 0, last = -1, apart = false;
   const listed = index.some((entry) => entry?.data);
@@ -49,12 +51,12 @@ function readIndex(shape, steps, index) {
   return { own, arrays, front: apart ? 0 : front, start };
 }
 
-function inside(place, size) {
+export function inside(place, size) {
   if (place < -size || place >= size) throw new RangeError(`index ${place} on an axis of ${size} elements`);
   return place < 0 ? place + size : place;
 }
 
-function sliced([start, stop, step], size) {
+export function sliced([start, stop, step], size) {
   const by = step ?? 1, low = by < 0 ? -1 : 0, high = by < 0 ? size - 1 : size;
   const place = (given, otherwise) => {
     if (given === null) return otherwise;
@@ -64,25 +66,25 @@ function sliced([start, stop, step], size) {
   return { first, count: Math.max(Math.ceil((end - first) / by), 0), by };
 }
 
-function nonzero(a) {
+export function nonzero(a) {
   const steps = stepsOf(a.shape), found = [];
   a.data.forEach((value, place) => value && found.push(place));
   return a.shape.map((size, axis) => array(found.map((place) => Math.floor(place / steps[axis]) % size), [found.length], "int64"));
 }
 
-function index(a, entries) {
+export function index(a, entries) {
   const { places, shape } = taken(a.shape, entries);
   return gathered(a, places, shape);
 }
 
-function indexAdd(a, like, entries) {
+export function indexAdd(a, like, entries) {
   const { places, shape } = taken(like.shape, entries);
   const h = zeros(like.shape, a.dtype), b = broadcastTo(a, shape);
   for (let i = 0; i < places.length; i++) h.data[places[i]] += b.data[i];
   return checked(h);
 }
 
-function setAt(a, value, entries, dtype) {
+export function setAt(a, value, entries, dtype) {
   const { places, shape } = taken(a.shape, entries);
   const h = array(Array.from(a.data), a.shape, dtype), b = broadcastTo(value, shape);
   for (let i = 0; i < places.length; i++) h.data[places[i]] = b.data[i];
@@ -90,7 +92,7 @@ function setAt(a, value, entries, dtype) {
 }
 
 // For each element of `numbers`, its place in an array of `shape` where the axis has that number.
-function placesAlong(shape, numbers, axis) {
+export function placesAlong(shape, numbers, axis) {
   const along = axisOf(axis, shape.length), steps = stepsOf(shape), rows = stridesTo(shape, shape);
   const common = broadcastShapes(shape.with(along, 1), numbers.shape.with(along, 1)).with(along, numbers.shape[along]);
   const list = placesOf(common, stridesTo(numbers.shape, common));
@@ -99,12 +101,12 @@ function placesAlong(shape, numbers, axis) {
   return { places, shape: common };
 }
 
-function takeAlong(a, numbers, axis) {
+export function takeAlong(a, numbers, axis) {
   const { places, shape } = placesAlong(a.shape, numbers, axis);
   return gathered(a, places, shape);
 }
 
-function argSort(a, axis) {
+export function argSort(a, axis) {
   return alongAxis(a, axis, "int64", (line) => {
     const order = Array.from(line.keys());
     return order.sort((i, j) => (line[i] < line[j] || (line[j] !== line[j] && line[i] === line[i]) ? -1 : line[i] === line[j] || line[i] !== line[i] ? i - j : 1));
@@ -112,7 +114,7 @@ function argSort(a, axis) {
 }
 
 // A function of each line along an axis that gives a line of the same length.
-function alongAxis(a, axis, dtype, f) {
+export function alongAxis(a, axis, dtype, f) {
   const along = axisOf(axis, a.shape.length), h = zeros(a.shape, dtype), size = a.shape[along];
   const step = stepsOf(a.shape)[along];
   const line = new Float64Array(size);

@@ -1,12 +1,15 @@
 // Arrays of one shape along a new first axis; there may be none of them.
-function stackedRows(rows, shape, dtype) {
+import { zeros } from "./arrays.js";
+import { unstack } from "./shapes.js";
+
+export function stackedRows(rows, shape, dtype) {
   const whole = zeros([rows.length, ...shape], dtype);
   rows.forEach((row, i) => whole.data.set(row.data, i * row.data.length));
   return whole;
 }
 
 // The last carries of a loop over the first axis of the inputs, or of so many steps, and what its body stacks.
-function scanned(body, carries, inputs, outers, steps, backwards, stacks) {
+export function scanned(body, carries, inputs, outers, steps, backwards, stacks) {
   const length = inputs.length ? inputs[0].shape[0] : steps;
   const rows = inputs.map((a) => unstack(a, 0));
   const kept = stacks.map(() => new Array(length));
@@ -21,7 +24,7 @@ function scanned(body, carries, inputs, outers, steps, backwards, stacks) {
 }
 
 // The last carries of a loop that goes on while a condition holds, and what its body stacks.
-function repeated(condition, body, carries, outers, most, stacks) {
+export function repeated(condition, body, carries, outers, most, stacks) {
   const kept = stacks.map(() => []);
   let state = carries;
   for (let steps = 0; condition(...state, ...outers)[0].data[0]; steps++) {

@@ -1,13 +1,13 @@
 // Functions of single numbers where NumPy's and JavaScript's differ, or JavaScript has none.
 
-function power(a, b) {
+export function power(a, b) {
   if (b === 0 || a === 1) return 1;
   if (a === -1 && !Number.isFinite(b) && !Number.isNaN(b)) return 1;
   return Math.pow(a, b);
 }
 
 // By squares, each product as `times` says.
-function powerOfWhole(a, b, times) {
+export function powerOfWhole(a, b, times) {
   if (b < 0) throw new RangeError("integers to negative integer powers are not allowed");
   let result = 1;
   for (let square = a; b > 0; square = b > 0 ? times(square, square) : 0) {
@@ -17,40 +17,40 @@ function powerOfWhole(a, b, times) {
   return result;
 }
 
-function maximum(a, b) {
+export function maximum(a, b) {
   return a > b || a !== a ? a : b;
 }
 
-function minimum(a, b) {
+export function minimum(a, b) {
   return a < b || a !== a ? a : b;
 }
 
-function fmax(a, b) {
+export function fmax(a, b) {
   return a >= b || b !== b ? a : b;
 }
 
-function fmin(a, b) {
+export function fmin(a, b) {
   return a <= b || b !== b ? a : b;
 }
 
-function rint(a) {
+export function rint(a) {
   const below = Math.floor(a), rest = a - below;
   if (rest !== 0.5) return Math.round(a);
   return below % 2 === 0 ? below : below + 1;
 }
 
-function roundTo(a, decimals) {
+export function roundTo(a, decimals) {
   const scale = 10 ** Math.abs(decimals);
   return decimals < 0 ? rint(a / scale) * scale : rint(a * scale) / scale;
 }
 
-function remainder(a, b) {
+export function remainder(a, b) {
   const rest = a % b;
   if (rest === 0) return b < 0 || Object.is(b, -0) ? -0 : 0;
   return rest < 0 !== b < 0 ? rest + b : rest;
 }
 
-function floorDivide(a, b) {
+export function floorDivide(a, b) {
   if (b === 0) return a / b;
   const rest = a % b;
   let quotient = (a - rest) / b;
@@ -60,19 +60,19 @@ function floorDivide(a, b) {
   return quotient - whole > 0.5 ? whole + 1 : whole;
 }
 
-function remainderOfWhole(a, b) {
+export function remainderOfWhole(a, b) {
   return b === 0 ? 0 : remainder(a, b) + 0;
 }
 
-function floorDivideWhole(a, b) {
+export function floorDivideWhole(a, b) {
   return b === 0 ? 0 : Math.floor(a / b) + 0;
 }
 
-function fmodOfWhole(a, b) {
+export function fmodOfWhole(a, b) {
   return b === 0 ? 0 : (a % b) + 0;
 }
 
-function bits(operation, a, b) {
+export function bits(operation, a, b) {
   const x = BigInt(a), y = BigInt(b);
   if (operation === "and") return Number(x & y);
   if (operation === "or") return Number(x | y);
@@ -80,83 +80,71 @@ function bits(operation, a, b) {
   return Number(operation === "left" ? BigInt.asIntN(64, x << y) : x >> y);
 }
 
-function signBit(a) {
+export function signBit(a) {
   return +(a < 0 || Object.is(a, -0));
 }
 
-function copysign(a, b) {
+export function copysign(a, b) {
   return signBit(b) ? -Math.abs(a) : Math.abs(a);
 }
 
-function heaviside(a, atZero) {
+export function heaviside(a, atZero) {
   return a !== a ? a : a === 0 ? atZero : +(a > 0);
 }
 
-function logAddExp(a, b) {
+export function logAddExp(a, b) {
   if (a === b) return a + Math.LN2;
   const high = Math.max(a, b);
   return high + Math.log1p(Math.exp(-Math.abs(a - b)));
 }
 
-function logAddExp2(a, b) {
+export function logAddExp2(a, b) {
   if (a === b) return a + 1;
   return Math.max(a, b) + Math.log1p(2 ** -Math.abs(a - b)) * Math.LOG2E;
 }
 
-function hypot(a, b) {
+export function hypot(a, b) {
   if (Math.abs(a) === Infinity || Math.abs(b) === Infinity) return Infinity;
   return Math.hypot(a, b);
 }
 
-function nanToNum(a, nan, high, low) {
+export function nanToNum(a, nan, high, low) {
   return a !== a ? nan : a === Infinity ? high : a === -Infinity ? low : a;
 }
 
-function expit(a) {
-  return 1 / (1 + Math.exp(-a));
-}
-
-function logExpit(a) {
+export function logExpit(a) {
   return a < 0 ? a - Math.log1p(Math.exp(a)) : -Math.log1p(Math.exp(-a));
 }
 
-function xlogy(a, b) {
-  return a === 0 && b === b ? 0 : a * Math.log(b);
-}
-
-function xlog1py(a, b) {
+export function xlog1py(a, b) {
   return a === 0 && b === b ? 0 : a * Math.log1p(b);
 }
 
-function entr(a) {
-  return a > 0 ? -a * Math.log(a) : a === 0 ? 0 : a !== a ? a : -Infinity;
-}
-
 // The logarithm of a / b, also near 1 and where the ratio has no normal number.
-function logOfRatio(a, b) {
+export function logOfRatio(a, b) {
   const ratio = a / b;
   if (ratio > 0.5 && ratio < 2) return Math.log1p((a - b) / b);
   return ratio > 2.3e-308 && ratio < Infinity ? Math.log(ratio) : Math.log(a) - Math.log(b);
 }
 
 // Near 1/2, where the two logarithms nearly cancel, by their differences from 0.
-function logit(a) {
+export function logit(a) {
   return a < 0.3 || a > 0.65 || a !== a ? Math.log(a / (1 - a)) : Math.log1p(2 * a - 1) - Math.log1p(1 - 2 * a);
 }
 
-function relEntr(a, b) {
+export function relEntr(a, b) {
   if (a > 0 && b > 0) return a * logOfRatio(a, b);
   return a === 0 && b >= 0 ? 0 : a !== a || b !== b ? NaN : Infinity;
 }
 
-function klDiv(a, b) {
+export function klDiv(a, b) {
   if (a > 0 && b > 0) return a * Math.log(a / b) - a + b;
   return a === 0 && b >= 0 ? b : a !== a || b !== b ? NaN : Infinity;
 }
 
 // The error function: its power series near 0; beyond, erfc by Cody's rational approximation, then a continued fraction.
 // Source: Cody, Rational Chebyshev approximations for the error function, 1969.
-function erf(a) {
+export function erf(a) {
   if (a !== a) return a;
   const x = Math.abs(a);
   if (x > 0.5) return Math.sign(a) * (1 - erfcOf(x));
@@ -168,22 +156,22 @@ function erf(a) {
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-a * a) * total;
 }
 
-function erfc(a) {
+export function erfc(a) {
   if (a > 0.5) return erfcOf(a);
   return a < -0.5 ? 2 - erfcOf(-a) : 1 - erf(a);
 }
 
-const erfcAbove = [
+export const erfcAbove = [
   2.15311535474403846e-8, 5.64188496988670089e-1, 8.88314979438837594, 6.61191906371416295e1, 2.98635138197400131e2,
   8.8195222124176909e2, 1.71204761263407058e3, 2.05107837782607147e3, 1.23033935479799725e3,
 ];
-const erfcBelow = [
+export const erfcBelow = [
   1, 1.57449261107098347e1, 1.17693950891312499e2, 5.37181101862009858e2, 1.62138957456669019e3, 3.29079923573345963e3,
   4.36261909014324716e3, 3.43936767414372164e3, 1.23033935480374942e3,
 ];
 
 // Of x > 0.5. The square is rounded as SciPy rounds it, which exp makes x² times as large in both.
-function erfcOf(x) {
+export function erfcOf(x) {
   if (x * x > 709.782712893384) return 0;
   const scale = Math.exp(-x * x);
   if (x < 4) {
@@ -195,6 +183,6 @@ function erfcOf(x) {
   return scale / (Math.sqrt(Math.PI) * fraction);
 }
 
-function ndtr(a) {
+export function ndtr(a) {
   return 0.5 * erfc(-a * Math.SQRT1_2);
 }

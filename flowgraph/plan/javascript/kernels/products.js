@@ -1,6 +1,8 @@
 // Products of matrices, and of axes.
+import { broadcastShapes, checked, map, ofWhole, placesOf, sizeOf, stridesTo, zeros } from "./arrays.js";
+import { axesOf, diag, reshape, squeeze, stepsOf, transpose } from "./shapes.js";
 
-function matmul(a, b, dtype) {
+export function matmul(a, b, dtype) {
   const left = a.shape.length === 1 ? reshape(a, [1, a.shape[0]]) : a;
   const right = b.shape.length === 1 ? reshape(b, [b.shape[0], 1]) : b;
   const [m, k] = left.shape.slice(-2), [depth, n] = right.shape.slice(-2);
@@ -23,7 +25,7 @@ function matmul(a, b, dtype) {
   return checked(reshape(h, shape));
 }
 
-function affine(h, W, b, dtype) {
+export function affine(h, W, b, dtype) {
   const product = matmul(h, W, dtype), out = product.data, bias = b.data, n = bias.length;
   const plus = ofWhole(dtype)?.plus ?? ((x, y) => x + y);
   if (b.shape.length !== 1 || product.shape.at(-1) !== n) return map(dtype, plus, product, b);
@@ -31,7 +33,7 @@ function affine(h, W, b, dtype) {
   return checked(product);
 }
 
-function tensordot(a, b, axesOfA, axesOfB, dtype) {
+export function tensordot(a, b, axesOfA, axesOfB, dtype) {
   const overA = axesOf(axesOfA, a.shape.length), overB = axesOf(axesOfB, b.shape.length);
   const restA = axesOf(null, a.shape.length).filter((axis) => !overA.includes(axis));
   const restB = axesOf(null, b.shape.length).filter((axis) => !overB.includes(axis));
@@ -43,7 +45,7 @@ function tensordot(a, b, axesOfA, axesOfB, dtype) {
 }
 
 // Einstein's sum: letters of each operand, letters of the result.
-function einsum(inputs, output, dtype, ...arrays) {
+export function einsum(inputs, output, dtype, ...arrays) {
   const sizes = {};
   inputs.forEach((letters, i) => Array.from(letters).forEach((letter, axis) => {
     if (sizes[letter] === undefined || sizes[letter] === 1) sizes[letter] = arrays[i].shape[axis];
@@ -66,7 +68,7 @@ function einsum(inputs, output, dtype, ...arrays) {
 }
 
 // Gauss's elimination with the largest pivot of each column: the matrices, and what stands beside them, in triangles.
-function eliminated(a, b, n, columns) {
+export function eliminated(a, b, n, columns) {
   const left = Float64Array.from(a), right = Float64Array.from(b);
   let sign = 1;
   for (let k = 0; k < n; k++) {
@@ -90,7 +92,7 @@ function eliminated(a, b, n, columns) {
   return { left, right, sign };
 }
 
-function solve(a, b, dtype) {
+export function solve(a, b, dtype) {
   const vector = b.shape.length === 1, n = a.shape.at(-1);
   const sides = vector ? reshape(b, [n, 1]) : b, columns = sides.shape.at(-1);
   const lead = broadcastShapes(a.shape.slice(0, -2), sides.shape.slice(0, -2)), h = zeros([...lead, n, columns], dtype);
@@ -111,12 +113,12 @@ function solve(a, b, dtype) {
   return vector ? squeeze(h, [-1]) : h;
 }
 
-function inverse(a, dtype) {
+export function inverse(a, dtype) {
   const n = a.shape.at(-1);
   return solve(a, diag(map(dtype, () => 1, zeros([n], dtype)), 0), dtype);
 }
 
-function determinant(a, dtype) {
+export function determinant(a, dtype) {
   const n = a.shape.at(-1), h = zeros(a.shape.slice(0, -2), dtype);
   for (let stack = 0; stack < h.data.length; stack++) {
     const { left, sign } = eliminated(a.data.slice(stack * n * n, (stack + 1) * n * n), [], n, 0);

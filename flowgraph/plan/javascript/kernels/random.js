@@ -1,7 +1,8 @@
 // Random draws: a generator of 32 bits with a seed (the mixing of 32-bit words named "mulberry"), uniform numbers of 53
 // bits made of two of them.
+import { map, zeros } from "./arrays.js";
 
-function generator(seed) {
+export function generator(seed) {
   let state = Math.imul(seed ^ (seed / 4294967296), 0x9e3779b1) >>> 0;
   const word = () => {
     state = (state + 0x6d2b79f5) >>> 0;
@@ -13,6 +14,6 @@ function generator(seed) {
 }
 
 // An array of which each element is drawn anew.
-function drawn(uniform, f, shape, dtype) {
+export function drawn(uniform, f, shape, dtype) {
   return map(dtype, () => f(uniform), zeros(shape, dtype));
 }

@@ -1,7 +1,11 @@
 // Reductions over axes; null stands for all.
+import { checked, ofWhole, placesOf, zeros } from "./arrays.js";
+import { alongAxis } from "./indexing.js";
+import { maximum } from "./numbers.js";
+import { axesOf, reshape, stepsOf } from "./shapes.js";
 
 // For each element of the result its line of places; `f` makes a number of each.
-function reduce(a, axes, keepdims, dtype, f) {
+export function reduce(a, axes, keepdims, dtype, f) {
   const gone = axesOf(axes, a.shape.length), steps = stepsOf(a.shape);
   const kept = a.shape.map((size, axis) => (gone.includes(axis) ? 1 : size));
   const starts = placesOf(kept, steps);
@@ -11,7 +15,7 @@ function reduce(a, axes, keepdims, dtype, f) {
   return checked(h);
 }
 
-function sum(a, axes, keepdims, dtype) {
+export function sum(a, axes, keepdims, dtype) {
   const whole = ofWhole(dtype);
   return reduce(a, axes, keepdims, dtype, (data, start, places) => {
     let total = 0;
@@ -21,7 +25,7 @@ function sum(a, axes, keepdims, dtype) {
   });
 }
 
-function mean(a, axes, keepdims, dtype) {
+export function mean(a, axes, keepdims, dtype) {
   return reduce(a, axes, keepdims, dtype, (data, start, places) => {
     let total = 0;
     for (let i = 0; i < places.length; i++) total += data[start + places[i]];
@@ -29,7 +33,7 @@ function mean(a, axes, keepdims, dtype) {
   });
 }
 
-function variance(a, axes, keepdims, dtype, ddof, root) {
+export function variance(a, axes, keepdims, dtype, ddof, root) {
   const rounded = a.dtype === "float32" ? Math.fround : (x) => x;  // so that what overflows in NumPy does so here
   return reduce(a, axes, keepdims, dtype, (data, start, places) => {
     let total = 0, squares = 0;
@@ -41,7 +45,7 @@ function variance(a, axes, keepdims, dtype, ddof, root) {
   });
 }
 
-function prod(a, axes, keepdims, dtype) {
+export function prod(a, axes, keepdims, dtype) {
   const times = ofWhole(dtype)?.times ?? ((x, y) => x * y);
   return reduce(a, axes, keepdims, dtype, (data, start, places) => {
     let total = 1;
@@ -50,11 +54,11 @@ function prod(a, axes, keepdims, dtype) {
   });
 }
 
-function extreme(a, axes, keepdims, better) {
+export function extreme(a, axes, keepdims, better) {
   return reduce(a, axes, keepdims, a.dtype, (data, start, places) => data[start + places[placeOfExtreme(data, start, places, better)]]);
 }
 
-function placeOfExtreme(data, start, places, better) {
+export function placeOfExtreme(data, start, places, better) {
   if (!places.length) throw new RangeError("an extreme of no elements");
   let found = 0;
   for (let i = 1; i < places.length; i++) {
@@ -64,39 +68,39 @@ function placeOfExtreme(data, start, places, better) {
   return found;
 }
 
-function max(a, axes, keepdims) {
+export function max(a, axes, keepdims) {
   return extreme(a, axes, keepdims, (x, y) => x > y);
 }
 
-function min(a, axes, keepdims) {
+export function min(a, axes, keepdims) {
   return extreme(a, axes, keepdims, (x, y) => x < y);
 }
 
-function argExtreme(a, axes, keepdims, better) {
+export function argExtreme(a, axes, keepdims, better) {
   return reduce(a, axes, keepdims, "int64", (data, start, places) => placeOfExtreme(data, start, places, better));
 }
 
-function argMax(a, axes, keepdims) {
+export function argMax(a, axes, keepdims) {
   return argExtreme(a, axes, keepdims, (x, y) => x > y);
 }
 
-function argMin(a, axes, keepdims) {
+export function argMin(a, axes, keepdims) {
   return argExtreme(a, axes, keepdims, (x, y) => x < y);
 }
 
-function anyTrue(a, axes, keepdims) {
+export function anyTrue(a, axes, keepdims) {
   return reduce(a, axes, keepdims, "bool", (data, start, places) => +places.some((place) => data[start + place] !== 0));
 }
 
-function allTrue(a, axes, keepdims) {
+export function allTrue(a, axes, keepdims) {
   return reduce(a, axes, keepdims, "bool", (data, start, places) => +places.every((place) => data[start + place] !== 0));
 }
 
-function countNonzero(a, axes, keepdims) {
+export function countNonzero(a, axes, keepdims) {
   return reduce(a, axes, keepdims, "int64", (data, start, places) => places.reduce((n, place) => n + (data[start + place] !== 0), 0));
 }
 
-function logSumExp(a, axes, keepdims, dtype) {
+export function logSumExp(a, axes, keepdims, dtype) {
   return reduce(a, axes, keepdims, dtype, (data, start, places) => {
     let high = -Infinity, total = 0;
     for (let i = 0; i < places.length; i++) high = maximum(data[start + places[i]], high);
@@ -106,7 +110,7 @@ function logSumExp(a, axes, keepdims, dtype) {
   });
 }
 
-function cumulative(a, axis, dtype, name, reverse = false) {
+export function cumulative(a, axis, dtype, name, reverse = false) {
   if (axis === null) return cumulative(reshape(a, [a.data.length]), 0, dtype, name, reverse);
   const step = (ofWhole(dtype) ?? { plus: (x, y) => x + y, times: (x, y) => x * y })[name];
   return alongAxis(a, axis, dtype, (line) => {
