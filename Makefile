@@ -36,9 +36,9 @@ reseed: .venv/check
 	$(BIN)/python -m tests.seed
 
 # On the oldest Python of this machine, with the lowest NumPy: the package, its demo, the tests of its core.
-core: .venv-oldest/core
+core: .venv-oldest/demo,dev,files
 	.venv-oldest/bin/flowgraph demo
-	.venv-oldest/bin/python -m pytest $(PATIENT) tests/shapes tests/box tests/graph --sampled -q
+	.venv-oldest/bin/python -m pytest $(PATIENT) tests/shapes tests/box tests/graph --sampled -n 2 --dist worksteal
 
 # A small sample on the oldest Python of this machine, with the lowest versions that pyproject.toml allows, which use what
 # newer releases of others deprecate. LOWEST=test has PyTorch too, 7 GB.

@@ -4,8 +4,8 @@ A run of the whole suite takes a sample, which the seed of the tree draws (tests
 tree take the same. How many cases of a test are drawn follows from the time that it takes, which tests/costs.json says:
 one that takes longer than the share gets share (1 + log(its time / share)), so that what is cheap is always run, and of
 two tests the longer one gets more of the time, by a constant for each doubling. A test with `sampled(one_in=...)` is
-drawn no more often than that. Of the core, whose every line its own tests have to reach, all run that have no such
-mark. All run, too, of what is asked for by name, a folder, a file, a test or `-k`; and everything with
+drawn no more often than that. Of `CORE`, whose tests have to reach every line of the engine's core, all run that have
+no such mark. All run, too, of what is asked for by name, a folder, a file, a test or `-k`; and everything with
 FLOWGRAPH_THOROUGH=1.
 
 `--near` takes the rooms that git says changed, whole, and the cases that are called after what changed.
@@ -24,8 +24,8 @@ from tests.rooms import ROOT, changed_files
 from tests.seed import part, seed_of_tree
 
 TESTS = Path(__file__).parent
-CORE = ("shapes", "box", "graph")
-"""The folders whose tests are in every sample, all of them."""
+CORE = ("shapes", "box", "graph", "test_errors.py", "test_mistakes.py")
+"""The folders and files whose tests are in every sample, all of them: they reach each line of the engine's core."""
 SHARE = 0.04
 """Seconds of the processor: what takes less is always run. All tests of a sample take 210 s with it."""
 CASE = 0.004

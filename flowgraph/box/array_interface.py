@@ -486,12 +486,13 @@ class ArrayMethods(Node, Operators[Made]):
     def __array__(self, dtype: DTypeLike | None = None, copy: Any = None) -> Any:
         """The numbers of a box that carries no gradient, in a call that computes them; else refused.
 
-        Those of the box, or what is asked for: np.int64(box) rounds to zero as box.astype(int) does.
+        Those of the box, or what is asked for: np.int64(box) rounds to zero as box.astype(int) does. Objects are
+        numbers with all of their digits, so they lose a gradient as floats do.
         """
         if len(self.outputs) > 1:
             self._refuse("np.asarray()", _AS_AN_ARRAY, error=NoArrayError)
         wanted = self.dtype if dtype is None else np.dtype(dtype)
-        differentiable = "fc" if wanted.kind in "fc" else ""
+        differentiable = "fc" if wanted.kind in "fcO" else ""
         value = self._answer(np.array, "np.asarray()", _AS_AN_ARRAY, _RUN, differentiable, NoArrayError)
         return value if dtype is None else value.astype(dtype)
 

@@ -20,6 +20,7 @@ CALLS = {
     "np.full": lambda x: np.full(3, x[0]),
     "np.r_": lambda x: np.r_[x, x],
     "np.c_": lambda x: np.c_[x, x],
+    "an array of objects": lambda x: np.array(x, dtype=object) * 2,
     "np.vectorize": lambda x: np.vectorize(lambda t: t * 2)(x),
     "np.random.normal": lambda x: np.random.normal(x),  # noqa: NPY002
     "np.arange": lambda x: np.arange(x[0]),

@@ -9,6 +9,7 @@ import pytest
 import flowgraph as fg
 from flowgraph.errors import UsageError
 from flowgraph.functional import grad
+from flowgraph.graph.steps import copy_on
 
 X = np.array([0.3, -0.7, 1.2])
 
@@ -91,3 +92,15 @@ def test_what_an_fprop_does_not_take_is_refused_in_the_call():
 def test_numbers_that_underflow_are_computed_where_numpy_is_asked_to_raise():
     with np.errstate(under="raise"):
         assert grad(lambda x: np.sum(np.exp(x * 1e3) + x))(-np.ones(2)).tolist() == [1.0, 1.0]
+
+
+def test_a_copy_that_is_made_in_the_call_counts_in_it_with_its_children_or_with_others():
+    assert grad(lambda x: np.sum(np.tanh(x).named("h") ** 2))(X) == pytest.approx(2 * np.tanh(X) / np.cosh(X) ** 2)
+    y = fg.Parameter(X, name="y")
+    outside = np.exp(y)
+
+    def f(x):
+        (inside,) = copy_on([outside], {y: x * 2.0})
+        return np.sum(inside)
+
+    assert grad(f)(X) == pytest.approx(2 * np.exp(2 * X))

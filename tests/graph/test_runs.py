@@ -300,7 +300,7 @@ def test_a_random_leaf_that_is_fed_is_not_drawn():
 
 
 def test_refusals_of_the_core_that_no_sample_may_leave_out():
-    """Its branches need a test in each commit: tests of other folders are drawn."""
+    """Its branches need a test that always runs: those of other folders are drawn."""
     x, small, other = fg.Parameter([1.0, 2.0], name="x"), fg.Input("i", dtype=np.int8), fg.Parameter(1.0, name="other")
     with np.errstate(over="raise"), pytest.raises(FloatingPointError):
         fg.Exp.apply(np.array([1e4]))
@@ -315,3 +315,28 @@ def test_refusals_of_the_core_that_no_sample_may_leave_out():
             ask()
     assert (small < 300).dtype == bool
     assert flowgraph.numpy.array([x, x]).shape == (2, 2)
+
+
+def test_what_the_core_does_for_others_and_no_sample_may_leave_out():
+    x, other = fg.Parameter([1.0, -2.0], name="x"), fg.Parameter(1.0, name="o")
+    with pytest.raises(fg.ShapeError, match="SquaredError"):
+        fg.SquaredError.apply(np.ones((2, 3)), np.ones((1, 3)))
+    assert fg.softmax(np.zeros(2)).tolist() == [0.5, 0.5]
+    assert fg.Box.axis_labels(np.tanh(x)) is None
+    with unregistered():
+
+        class Finite(fg.Box):
+            """The gradient has as many elements as a run finds."""
+
+            def fprop(self, a):
+                return a
+
+            def bprop(self, grad, h, a):
+                return (grad[np.isfinite(a)],)
+
+        (slope,) = fg.gradient(fg.sum(Finite(x)), [x])
+    assert fg.Graph(slope).fprop()[slope].tolist() == [1.0, 1.0]
+    with pytest.raises(fg.FlowgraphError, match="'o'"):
+        fg.gradient(fg.sum(x), [other])
+    (ones,) = fg.gradient(fg.sum(x), [x])
+    assert fg.Graph(fg.sum(ones)).fprop().bprop(wrt=x)[x].tolist() == [0.0, 0.0]
