@@ -1,7 +1,8 @@
 """Holds the branch coverage of a run against the floors: 100 % of the engine's core, and of all code a share.
 
-Each line of the core is reached by tests that always run, `CORE` in tests/selection.py, so that no sample decides. The share of all code holds for the sample that tests/seed.txt draws, a point below what it reaches; what only the tests
-that it leaves out reach is held by the floor of the night.
+Each line of the core is reached by tests that always run, `CORE` in tests/selection.py, so that no sample decides. The
+share of all code holds for the sample that tests/seed.txt draws, a point below what it reaches; what is reached only by
+tests outside of the sample is held by the floor of the night.
 """
 
 import os
@@ -13,7 +14,7 @@ CORE = (
     *(f"graph/{name}.py" for name in ("graph", "passes", "steps", "topology")),
 )
 """What a box is made of, and the lecture."""
-FLOOR = 0.95 if os.environ.get("FLOWGRAPH_THOROUGH") == "1" else 0.91
+FLOOR = 0.95 if os.environ.get("FLOWGRAPH_THOROUGH") == "1" else 0.917
 
 
 def shortfalls(path: str) -> list[str]:
@@ -28,7 +29,7 @@ def shortfalls(path: str) -> list[str]:
     covered = sum(int(root.get(kind)) for kind in ("lines-covered", "branches-covered"))
     valid = sum(int(root.get(kind)) for kind in ("lines-valid", "branches-valid"))
     if covered < FLOOR * valid:
-        lines.append(f"flowgraph: {covered / valid:.1%} covered, needs {FLOOR:.0%}")
+        lines.append(f"flowgraph: {covered / valid:.1%} covered, needs {FLOOR:.1%}")
     print(f"branch coverage of flowgraph: {covered / valid:.1%}")
     return lines
 

@@ -170,7 +170,7 @@ def test_what_is_not_installed_here_cannot_be_linked(environment):
         environment(frozenset({"no-such-package"}))
 
 
-def test_a_commit_draws_its_pages_and_pages_that_need_the_package_alone_are_told_apart():
+def test_some_pages_are_drawn_and_pages_that_need_the_package_alone_are_told_apart():
     core = docs_alone._asked([], 1, core=True)
     names = {pages.name(page) for page in core}
     assert {"index.md", "first-graph.md", "loops.md"} <= names

@@ -105,7 +105,7 @@ def main() -> None:
     parser.add_argument("pages", nargs="*", type=Path, help="all without one")
     parser.add_argument("--linked", action="store_true", help="link what is installed here instead of using pip")
     parser.add_argument("--core", action="store_true", help="only pages that need the package alone")
-    parser.add_argument("--one-in", type=int, default=1, metavar="N", help="so many of them, others in each commit")
+    parser.add_argument("--one-in", type=int, default=1, metavar="N", help="one in so many of them, by tests/seed.txt")
     parser.add_argument("--folder", type=Path, default=ROOT / ".environments", help="where environments are kept")
     asked = parser.parse_args()
     wrong = 0

@@ -1,6 +1,6 @@
 """Calls of NumPy on every dtype, with boxes in the place of arrays: what NumPy gives, and what boxes may refuse.
 
-Calls come in cells, one for a pair of dtypes or for a dtype and a number, so that a commit draws some of them.
+Calls come in cells, one for a pair of dtypes or for a dtype and a number, so that a sample has some of them.
 """
 
 from __future__ import annotations

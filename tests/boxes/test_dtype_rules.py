@@ -1,7 +1,7 @@
 """Shape, dtype and value of what boxes compute are NumPy's: on the graph, under a plan, and in a file that is loaded.
 
 Every ufunc and operator, every pair of dtypes, reductions, products, numbers of Python and of NumPy, numbers of no
-axis and arrays of none; each commit draws some of the cells, FLOWGRAPH_THOROUGH=1 tries all.
+axis and arrays of none; a sample has some of the cells, FLOWGRAPH_THOROUGH=1 tries all.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ CELLS = {
     "dtypes": (64, _numbered(rules.INTO, "into", DTYPES, rules.small)),
     "chains": (64, _numbered(rules.CHAINS, "chain", FINITE)),
 }
-"""Of each kind the cells by name, and which share of them a commit draws."""
+"""Of each kind the cells by name, and which share of them a sample has."""
 
 
 ALWAYS = (
@@ -68,11 +68,11 @@ ALWAYS = (
     "into int8 uint8",
     "chain bool 2",
 )
-"""Cells of which every commit tries all: small dtypes, in which a wrong one shows."""
+"""Cells that are always tried: small dtypes, in which a wrong one shows."""
 
 
 def drawn(cells, one_in):
-    """Some of the cells, others in each commit."""
+    """Some of the cells, by the seed of the tree."""
     return sorted({*share_of_tree(cells, one_in), *(cell for cell in ALWAYS if cell in cells)})
 
 

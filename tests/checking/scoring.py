@@ -51,7 +51,7 @@ class Score:
 
 
 def entries(*families: str) -> list[Entry]:
-    """What is scored of these families: of each one in so many entries, others in each commit, all in the night."""
+    """What is scored of these families: of each one in so many entries, by the seed of the tree; all in the night."""
     chosen = []
     for family in families:
         for group, one_in in ((ENTRIES[:FIRST], 5), (ENTRIES[FIRST:], 16)):

@@ -1,6 +1,6 @@
 """fg.check on modules of torch.nn: `python -m tests.checking.torch_modules [name ...]` prints verdicts as JSON.
 
-Without names it takes those whose turn it is in this commit, with FLOWGRAPH_THOROUGH=1 all.
+Without names it takes those that the seed of the tree draws, with FLOWGRAPH_THOROUGH=1 all.
 
 Each module is checked in a process of its own, forked when torch has been imported, so that one that ends its process
 is one that failed.
@@ -26,7 +26,7 @@ LONGER = {"BCELoss": 6000, "GaussianNLLLoss": 6000}
 """Where digits that backward loses beside a bound take more evaluations to be judged than others have in all."""
 
 SECONDS = 20  # of the processor
-ONE_IN = 12  # of the modules in each commit, others in the next
+ONE_IN = 12  # of the modules
 NOT_RUN = {
     "Container": "an old name of Module, has no forward",
     "Module": "has no forward",

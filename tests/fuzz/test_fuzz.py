@@ -18,7 +18,7 @@ from tests.fuzz.session import Session
 from tests.seed import seed_of_tree
 
 COUNT = 150
-"""Of programs in each run."""
+"""Of programs in each run, whatever the machine."""
 
 MOST = 3000
 """Of programs until a mistake that was put back is found."""

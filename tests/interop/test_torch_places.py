@@ -102,7 +102,7 @@ def _written(a, b):
 @pytest.mark.sampled(one_in=4)
 @pytest.mark.parametrize("name", CASES)
 def test_values_gradients_and_boxes(name):
-    """Of settings that each commit draws anew; an export takes too long for more of them."""
+    """Of settings that the seed of the tree draws; an export takes too long for more of them."""
     rng = np.random.default_rng([seed_of_tree(), *name.encode()])
     torch.manual_seed(int(rng.integers(1000)))
     choices = [bool(one) for one in rng.random(2) < 0.5]

@@ -74,7 +74,7 @@ def with_other_numbers(case, rng):
 
 
 def programs(count=COUNT):
-    """Random programs with the seed of each, other ones for each commit."""
+    """Random programs with the seed of each, by the seed of the tree."""
     for number in range(count):
         seed = [seed_of_tree(), number]
         case = draw_case(seed)

@@ -183,8 +183,8 @@ def test_every_view_in_every_direction_open_and_closed_is_true(name: str, view: 
 
 
 @pytest.mark.parametrize("place", range(len(SIZES)))
-def test_random_graphs_of_each_commit_are_true(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Scopes nested three deep and entered twice, shared parameters, loops, several outputs; other ones each time."""
+def test_random_graphs_are_true(place: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scopes nested three deep and entered twice, shared parameters, loops, several outputs."""
     seed = seed_of_tree() + place
     monkeypatch.setattr("flowgraph.rendering.kinds._AT_LENGTH", (200_000, 0)[seed % 7 % 2])
     graph = random_graph(seed, SIZES[place])
