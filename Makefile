@@ -6,9 +6,10 @@ unexport PYTHONDONTWRITEBYTECODE
 # The examples that .ci/run draws; pytest alone draws others each time.
 export HYPOTHESIS_PROFILE ?= ci
 LOWEST ?= lean
+CORE := demo,dev,files
 PATIENT := $(patsubst %,-W default::%Warning,Deprecation PendingDeprecation Future)
 
-.PHONY: demo near test core oldest whole costs coverage lint check soak reseed pages docs notebooks bench mutants release-check clean
+.PHONY: demo near test core oldest whole costs coverage lint check constraints soak reseed pages docs notebooks bench mutants release-check clean
 
 demo: .venv/demo
 	$(BIN)/flowgraph demo
@@ -35,8 +36,18 @@ soak: .venv/check
 reseed: .venv/check
 	$(BIN)/python -m tests.seed
 
+# The versions that .ci/run installs: on the newest Python the newest releases that pip resolves together, on the oldest
+# what `core` installs. A commit of its own, when .ci/run is green with them.
+constraints:
+	rm -rf .venv .venv-oldest
+	$(MAKE) .venv/check .venv-oldest/$(CORE)
+	for folder in .venv .venv-oldest; do \
+	  file=tools/constraints-$$($$folder/bin/python -c 'import sys; print("%d.%d" % sys.version_info[:2])').txt; \
+	  $$folder/bin/python -m pip freeze --all --exclude-editable | sed 's/+.*//' >$$file; \
+	done
+
 # On the oldest Python of this machine, with the lowest NumPy: the package, its demo, the tests of its core.
-core: .venv-oldest/demo,dev,files
+core: .venv-oldest/$(CORE)
 	.venv-oldest/bin/flowgraph demo
 	.venv-oldest/bin/python -m pytest $(PATIENT) tests/shapes tests/box tests/graph --sampled -n 2 --dist worksteal
 

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
 
 import flowgraph as fg
 from tools import release_check
@@ -16,7 +19,9 @@ from tools import release_check
 ROOT = Path(__file__).resolve().parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
 TARGETS = set(re.findall(r"^([\w.%/-]+):", MAKEFILE, re.M))
-EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+PROMISED = [one.rpartition(" ")[2] for one in PROJECT["classifiers"] if re.search(r":: 3\.\d+$", one)]
 WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
 FORMS = sorted((ROOT / ".github" / "ISSUE_TEMPLATE").glob("*.yml"))
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / ".github" / "pull_request_template.md"])
@@ -98,15 +103,75 @@ def test_a_workflow_may_only_read_and_ends_by_itself(workflow):
 
 
 def test_every_python_that_is_promised_is_tested():
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    promised = {one.rpartition(" ")[2] for one in project["classifiers"] if re.search(r":: 3\.\d+$", one)}
     matrix = read(ROOT / ".github" / "workflows" / "tests.yml")["jobs"]["tests"]["strategy"]["matrix"]
-    assert promised == set(matrix["python"])
-    assert min(promised, key=lambda version: int(version[2:])) == project["requires-python"].removeprefix(">=")
+    assert set(PROMISED) == set(matrix["python"])
+    assert min(PROMISED, key=lambda version: int(version[2:])) == PROJECT["requires-python"].removeprefix(">=")
     systems = {one["os"].partition("-")[0] for one in matrix["include"]} | {matrix["os"][0].partition("-")[0]}
     assert systems == {"ubuntu", "macos", "windows"}
     lowest = [step["run"] for name in ("tests", "nightly") for step in steps_of(name, "oldest") if "run" in step]
     assert lowest == ["make oldest", "make oldest LOWEST=test"]
+
+
+CONSTRAINTS = {path: path.stem.rpartition("-")[2] for path in sorted((ROOT / "tools").glob("constraints-*.txt"))}
+
+
+def requirements_of(extras):
+    """What extras ask for directly, and the package itself."""
+    for extra in extras:
+        for one in EXTRAS[extra]:
+            asked = Requirement(one)
+            if asked.name == "flowgraph-autodiff":
+                yield from requirements_of(asked.extras)
+            else:
+                yield asked
+    yield from map(Requirement, PROJECT["dependencies"])
+
+
+@pytest.mark.parametrize("path", CONSTRAINTS, ids=lambda path: path.stem)
+def test_each_constraint_is_one_version_that_the_package_allows(path):
+    lines = path.read_text(encoding="utf-8").splitlines()
+    versions = {canonicalize_name(name): Version(version) for name, version in (line.split("==") for line in lines)}
+    assert len(versions) == len(lines)
+    oldest = CONSTRAINTS[path] == PROJECT["requires-python"].removeprefix(">=")
+    extras = re.search(r"^CORE := (\S+)$", MAKEFILE, re.M)[1].split(",") if oldest else ["check"]
+    for asked in requirements_of(extras):
+        assert versions[canonicalize_name(asked.name)] in asked.specifier, asked
+
+
+def test_versions_are_written_down_for_pythons_that_are_promised():
+    assert set(CONSTRAINTS.values()) <= set(PROMISED)
+    assert min(PROMISED, key=lambda version: int(version[2:])) in CONSTRAINTS.values()
+    assert len(CONSTRAINTS) == 2
+
+
+@pytest.mark.skipif(os.name == "nt", reason="make and sh are those of POSIX")
+@pytest.mark.parametrize("what", ["constraints", "an empty file of constraints", "Python"])
+def test_the_gate_says_in_one_line_what_it_misses(what, tmp_path):
+    """All programs that it calls before it installs are stubs, but for those that look for a Python."""
+    for name in (".ci/run", "tools/find_python.sh", "pyproject.toml", *(f"tools/{path.name}" for path in CONSTRAINTS)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "bin").mkdir()
+    for name in ("chromium", "initdb", "curl", "make"):
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n[ {name} != make ] || echo installed\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    for path in CONSTRAINTS:
+        kept = tmp_path / "tools" / path.name
+        if what == "constraints":
+            kept.unlink()
+        elif what == "an empty file of constraints":
+            kept.write_text("")
+    if what == "Python":
+        (tmp_path / "pyproject.toml").write_text('"Programming Language :: Python :: 3.99"\n')
+    environment = os.environ | {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    command = ["bash", tmp_path / ".ci" / "run"]
+    ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert ran.stdout == ""
+    (line,) = ran.stderr.splitlines()
+    assert re.search(
+        "found no Python 3.99" if what == "Python" else r"constraints-3\.\d+\.txt: found no .*make const", line
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="make and sh are those of POSIX")

@@ -112,7 +112,7 @@ def test_a_long_cell_or_name_makes_no_long_error(text, kind, place, tmp_path):
 
 
 def test_the_time_for_a_table_grows_with_its_columns_and_not_with_their_square(tmp_path):
-    """The square of so many is 400 million: seconds, where the columns themselves take hundredths of one."""
+    """The square of so many is 400 million: a minute, where the columns themselves take hundredths of a second."""
     count = 20_000
     names = [f"column {number}" for number in range(count)]
     (tmp_path / "wide.csv").write_text(
@@ -121,7 +121,7 @@ def test_the_time_for_a_table_grows_with_its_columns_and_not_with_their_square(t
     start = time.process_time()
     load_csv(tmp_path / "wide.csv", "column 7", kind="numbers")
     load_inputs(tmp_path / "wide.csv", names[::-1])
-    assert time.process_time() - start < 1.0
+    assert time.process_time() - start < 10
 
 
 def bomb(path, elements):

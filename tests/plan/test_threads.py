@@ -267,7 +267,7 @@ def test_a_child_forked_while_threads_run_plans_has_whole_values_and_goes_on(wha
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="os.fork is of POSIX")
 def test_a_step_whose_own_fprop_forks_goes_on_in_both_processes():
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-m", "tests.plan.forked", "in a step"]
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert (ran.returncode, ran.stdout.strip()) == (0, "child 2.0, parent 2.0"), ran.stdout + ran.stderr
 
 

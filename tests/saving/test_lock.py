@@ -194,7 +194,7 @@ def test_many_processes_and_killed_ones_hold_it_one_at_a_time(path, monkeypatch)
     for process in processes:
         process.stdin.write("x")
         process.stdin.close()
-    assert [process.wait(timeout=60) for process in processes] == [0] * 4
+    assert [process.wait(timeout=600) for process in processes] == [0] * 4
 
 
 def test_two_trainings_do_not_share_a_checkpoint(tmp_path):

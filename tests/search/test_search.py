@@ -240,7 +240,7 @@ def test_a_trial_shows_that_it_lives_by_no_thread_that_python_waits_for(tmp_path
 
     def train(settings, attempt):
         threads.update(one for one in threading.enumerate() if not one.daemon)
-        before, last = len(signs), time.monotonic() + 20
+        before, last = len(signs), time.monotonic() + 600
         while len(signs) < before + 3 and time.monotonic() < last:
             time.sleep(0.01)
         return settings["a"]

@@ -79,14 +79,14 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_it_is_refused_with_the_reason_at_once(name, tmp_path):
+def test_it_is_refused_with_the_reason_before_anything_is_made(name, tmp_path):
     hostile, reason = HOSTILE[name]
     path = tmp_path / "net.onnx"
     path.write_bytes(hostile.SerializeToString())
-    start = time.perf_counter()
+    start = time.process_time()
     with pytest.raises(SavedFileError, match=reason) as caught:
         fg.load(path)
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 20  # nothing is unrolled or made of what the file says
     assert str(caught.value).isprintable()
     assert "net.onnx: " in str(caught.value)
 
