@@ -22,9 +22,10 @@ near: .venv/check
 test: .venv/check
 	$(BIN)/python -m pytest -n 2 --dist worksteal
 
-# The same tests with their branch coverage, which costs two thirds more time; what fails is run once more, alone.
+# A sample that takes twice the time, with its branch coverage, which costs two thirds more; what fails is run once more,
+# alone.
 coverage: .venv/check
-	$(BIN)/python -m tests.gate -n 2 --dist worksteal --cov --cov-report=term --cov-report=xml
+	$(BIN)/python -m tests.gate --share 0.13 -n 2 --dist worksteal --cov --cov-report=term --cov-report=xml
 	$(BIN)/python tests/coverage_floor.py coverage.xml
 
 # Samples of fresh seeds, for so many minutes; each failure is a file in out/soak/.
