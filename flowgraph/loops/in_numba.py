@@ -26,7 +26,6 @@ from flowgraph.loops.numbers import (
 )
 from flowgraph.plan.numba import compiling
 from flowgraph.plan.numba.compiled_calls import compiled_for
-from flowgraph.plan.numba.kernels import address_of
 from flowgraph.plan.numpy.rules import ufunc_of
 from flowgraph.plan.passes.inlining import open_composites
 from flowgraph.plan.passes.simplify import simplify
@@ -84,11 +83,15 @@ def _or_numpy(box: Box, compiled: Callable[[Sequence[Array]], tuple[Any, ...] | 
     return run
 
 
+_TYPES = ("float64[1]", "float64[2]", "out float64[1]", "out float64[2]", "int64", "int64", "int64")
+"""Those of `given`, `columns`, `last`, `rows`, `done`, `room` and `reverse`, in the text of the steps."""
+
+
 class CompiledSteps:
     """The function of all steps of a body, which reads and fills arrays; `holds` tells whether they go on."""
 
     def __init__(self, body: Body, numbers: Numbers, holds: tuple[list[str], str] | None = None) -> None:
-        self.kernel = compiling.compiled_kernel(_text(body, numbers, holds), ("int64",) * 7, of_math=OF_MATH)
+        self.kernel = compiling.compiled_kernel(_text(body, numbers, holds), _TYPES, of_math=OF_MATH)
         self.carries = [shape_of(result) for result in body.results[: body.carries]]
         self.stacks = [shape_of(result) for result in body.results[body.carries :]]
         self.width = sum(map(math.prod, self.stacks))
@@ -99,10 +102,10 @@ class CompiledSteps:
         carries = arrays[: len(self.carries)]
         given = np.concatenate([[0.0], *[a.ravel() for a in (*carries, *arrays[self.inner :])]])
         columns = [a.reshape(most, -1) for a in arrays[len(carries) : self.inner]]
-        elements = np.concatenate(columns, axis=1) if columns else given
+        elements = np.concatenate(columns, axis=1) if columns else np.empty((0, 0))
         last, done = np.empty(sum(a.size for a in carries)), 0
         rows = np.empty((room if self.width else 0, self.width))
-        while (taken := self.kernel(*map(address_of, (given, elements, last, rows)), done, room, reverse)) < 0:
+        while (taken := self.kernel(given, elements, last, rows, done, room, reverse)) < 0:
             if room == most:
                 return None
             given[1 : 1 + len(last)] = last
@@ -123,21 +126,23 @@ def _text(body: Body, numbers: Numbers, holds: tuple[list[str], str] | None) -> 
     slots, inner = numbers.slots, body.carries + body.elements
     state, columns = names_of(slots[: body.carries]), names_of(slots[body.carries : inner])
     written = step_of(body, state, numbers.results)
-    head = [f"{name} = pointer(g{place}, float64)" for place, name in enumerate(("given", "columns", "last", "rows"))]
-    head += [f"{name} = given[{place}]" for place, name in enumerate([*state, *names_of(slots[inner:])], 1)]
+    heads = [f"{name} = given[{place}]" for place, name in enumerate([*state, *names_of(slots[inner:])], 1)]
     kept = [f"last[{place}] = {name}" for place, name in enumerate(state)]
     before, goes_on = holds or ([], "")
     test = [*before, f"if not ({goes_on}):", *(f"    {line}" for line in [*kept, "return n"])] if holds else []
     step = [*test, *["t = room - 1 - n if reverse else n"] * bool(columns or written.stacked)]
-    step += [f"{name} = columns[{len(columns)} * t + {place}]" for place, name in enumerate(columns)]
+    step += [f"{name} = columns[t, {place}]" for place, name in enumerate(columns)]
     step += [
         *written.lines,
-        *[f"rows[{len(written.stacked)} * t + {i}] = {text}" for i, text in enumerate(written.stacked)],
+        *[f"rows[t, {i}] = {text}" for i, text in enumerate(written.stacked)],
     ]
     loop = ["n = done", "while n < room:", *(f"    {line}" for line in [*step, *written.changed, "n += 1"])]
     end = [*test, *kept, "return -1" if holds else "return room"]
-    lines = [*head, *loop, *end]
-    return "\n".join(["def kernel(g0, g1, g2, g3, done, room, reverse):", *(f"    {line}" for line in lines)]) + "\n"
+    lines = [*heads, *loop, *end]
+    return (
+        "\n".join(["def kernel(given, columns, last, rows, done, room, reverse):", *(f"    {line}" for line in lines)])
+        + "\n"
+    )
 
 
 def _comparison(condition: Body, numbers: Numbers) -> tuple[list[str], str] | None:

@@ -1,5 +1,7 @@
 """The source of a native plan run by Python itself, slowly: what Numba compiles is proved without waiting for Numba."""
 
+from __future__ import annotations  # of what is run here too: annotations are not evaluated
+
 import ctypes
 import math
 
@@ -8,16 +10,16 @@ import numpy as np
 from flowgraph.plan.numba.machine import ALWAYS, NUMBERS
 
 
-def kernel_in_python(text, types, ufuncs=(), of_math=()):
+def kernel_in_python(text, types, ufuncs=(), of_math=(), name="kernel"):
     """Stands for `flowgraph.plan.numba.compiling.compiled_kernel`."""
-    kernel = run_by_python(text, "kernel", ufuncs, of_math)
+    kernel = run_by_python(text, name, ufuncs, of_math)
     kinds = [np.asarray if "[" in one else np.dtype(one).type for one in types]
     return lambda *given: kernel(*[kind(one) for kind, one in zip(kinds, given, strict=True)])
 
 
 def run_by_python(text, name, ufuncs, of_math=()):
     """The function of that name in a text, with what it calls in Python."""
-    space = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc}
+    space = {"np": np, "inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc}
     space |= {one: np.dtype(one).type for one in NUMBERS}
     space |= {ufunc.__name__: ufunc for ufunc in {*ufuncs, *ALWAYS}}
     space |= {"pointer": Pointer}

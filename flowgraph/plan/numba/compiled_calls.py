@@ -189,54 +189,38 @@ class Windows:
 
 # Rows added to a table in the memory of a plan, by a loop with a stamp for each row that a step has touched.
 
-_ADD = """\
-def kernel(table, change, named, count, before, known, changed, tick):
-    addresses = pointer(table, int64)
-    old, new = pointer(addresses[0], {name}), pointer(addresses[1], {name})
-    stamps, counts = pointer(addresses[2], int64), pointer(addresses[3], int64)
-    added, rows, last = pointer(change, {name}), pointer(named, int64), pointer(before, int64)
-    touched = pointer(changed, int64)
-    for k in range(count):
-        if rows[k] < -{rows} or rows[k] >= {rows}:
+
+def add_rows(
+    old: Array, new: Array, stamps: Array, added: Array, rows: Array, last: Array, touched: Array, tick: int
+) -> int:
+    """Fill `new` with `old` plus what is added to rows of it; how many rows have changed, -1 where one is not there.
+
+    First all that is added to a row is added up, then the row itself, as the graph adds them up. A stamp says that a
+    row has been named in this step. `last` are the rows in which `new` differs from `old` before; those that are named
+    are written to `touched`.
+    """
+    size, width = old.shape
+    for row in last:
+        for i in range(width):
+            new[row, i] = old[row, i]
+    count = 0
+    for k in range(rows.size):
+        row = rows[k] + size * (rows[k] < 0)
+        if not 0 <= row < size:
             return -1
-    count_of_rows = 0
-    for k in range(count):
-        row = rows[k] + {rows} if rows[k] < 0 else rows[k]
         if stamps[row] == tick:
-            counts[row] = counts[row] + 1
+            for i in range(width):
+                new[row, i] += added[k, i]
         else:
             stamps[row] = tick
-            counts[row] = 1
-            touched[count_of_rows] = row
-            count_of_rows += 1
-    for k in range(known):
-        row = last[k]
-        if stamps[row] != tick:
-            for i in range({width}):
-                new[{width} * row + i] = old[{width} * row + i]
-    for k in range(count):
-        row = rows[k] + {rows} if rows[k] < 0 else rows[k]
-        if counts[row] == 1:
-            for i in range({width}):
-                new[{width} * row + i] = old[{width} * row + i] + added[{width} * k + i]
-        elif counts[row] > 1:
-            counts[row] = -1
-            for i in range({width}):
-                new[{width} * row + i] = added[{width} * k + i]
-        else:
-            for i in range({width}):
-                new[{width} * row + i] = new[{width} * row + i] + added[{width} * k + i]
-    for k in range(count_of_rows):
-        row = touched[k]
-        if counts[row] < 0:
-            for i in range({width}):
-                new[{width} * row + i] = old[{width} * row + i] + new[{width} * row + i]
-    return count_of_rows
-"""
-"""First all that is added to a row, then the row itself, as the graph adds them up.
-
-A stamp says that a row has been named in this step, a count how often; -1 stands for a row whose sum has been begun.
-"""
+            touched[count] = row
+            count += 1
+            for i in range(width):
+                new[row, i] = added[k, i]
+    for row in touched[:count]:
+        for i in range(width):
+            new[row, i] += old[row, i]
+    return count
 
 
 class StampedRows(NewRows):
@@ -245,22 +229,18 @@ class StampedRows(NewRows):
     def __init__(self, memory: Memory, parameter: Any, new: Array, kernel: Callable[..., int]) -> None:
         super().__init__(memory, parameter, new)
         self.kernel = kernel
-        self.stamps, self.counts = np.zeros((2, len(new)), np.int64)
-        held = (memory.old[parameter], new, self.stamps, self.counts)
-        self.addresses = np.array([address_of(a) for a in held], np.int64)
-        self.table = address_of(self.addresses)
+        self.old = memory.old[parameter].reshape(self.out.shape)
+        self.stamps = np.zeros(len(new), np.int64)
         self.tick = 0
 
     def add(self, table: Array, change: Array, rows: Array) -> Array:
         """Fill the buffer with the table after what is added to rows of it."""
         last, count = self.known_before(table), rows.size
-        # names keep what has been copied until the kernel has read it
         places = np.ascontiguousarray(rows.reshape(-1), np.int64)
         added = np.ascontiguousarray(change.reshape(count, self.out.shape[1]))
         touched = np.empty(count, np.int64)
         self.tick += 1
-        given = (address_of(added), address_of(places), count, address_of(last), last.size, address_of(touched))
-        changed = self.kernel(self.table, *given, self.tick)
+        changed = self.kernel(self.old, self.out, self.stamps, added, places, last, touched, self.tick)
         if changed < 0:
             table.take(places, 0)  # NumPy's error of a row that is not there
             raise IndexError("index out of bounds")
@@ -274,9 +254,9 @@ def bind_changer(writer: Writing, box: Box) -> bool:
     if not isinstance(box, AddAtRows) or not is_table(writer, box):
         return False
     parameter, out = box.children[0], writer.out(box)
-    rows, *rest = shape_of(parameter)
-    text = _ADD.format(name=number_name(box.dtype), rows=rows, width=int(np.prod(rest, dtype=int)))
-    kernel = compiling.compiled_kernel(text, ("int64",) * 8)
+    name = number_name(box.dtype)
+    arrays = (f"{name}[2]", f"out {name}[2]", "out int64[1]", f"{name}[2]", "int64[1]", "int64[1]", "out int64[1]")
+    kernel = compiling.compiled_function(add_rows, (*arrays, "int64"))
     writer.source.bind(f"add_rows_{out}", stamped_in, parameter, out, kernel)
     return True
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import itertools
 import math
 from collections.abc import Callable, Sequence
@@ -237,29 +238,38 @@ def _write(context: Any, builder: Any, signature: Any, given: Sequence[Any], bet
 _numbers = itertools.count(1)
 
 
+def compiled_function(function: Callable[..., int], types: tuple[str, ...]) -> Callable[..., int]:
+    """A function of flowgraph's own, compiled: it calls nothing but what Python has, and `np`."""
+    return compiled_kernel(inspect.getsource(function), types, name=function.__name__)
+
+
 @functools.lru_cache(256)
 def compiled_kernel(
-    text: str, types: tuple[str, ...], ufuncs: frozenset[np.ufunc] = frozenset(), of_math: tuple[str, ...] = ()
+    text: str,
+    types: tuple[str, ...],
+    ufuncs: frozenset[np.ufunc] = frozenset(),
+    of_math: tuple[str, ...] = (),
+    name: str = "kernel",
 ) -> Callable[..., int]:
     """The function of a kernel: it returns an int64, and takes arguments of these types, `float32[2]` for an array.
 
-    It may call these ufuncs, and functions of `math`; other threads run while it does.
+    It may call these ufuncs, and functions of `math`; other threads run while it does. `name` is its name in the text.
     """
     file = file_of(text)
     code = compile(text, f"<native plan {next(_numbers)}>" if file is None else str(file), "exec")
     numba: Any = importlib.import_module("numba")
-    space: dict[str, Any] = {"inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc}
-    space |= {name: np.dtype(name).type for name in NUMBERS}
+    space: dict[str, Any] = {"np": np, "inf": math.inf, "nan": math.nan, "erf": math.erf, "erfc": math.erfc}
+    space |= {number: np.dtype(number).type for number in NUMBERS}
     space |= {ufunc.__name__: ufunc for ufunc in {*ufuncs, *ALWAYS}}
     space |= {"__name__": __name__, **instructions(), **products(), **exponentials()}
-    space |= {name: getattr(math, name) for name in of_math}
+    space |= {of: getattr(math, of) for of in of_math}
     exec(code, space)
     signature = numba.int64(*map(type_of, types))
     for kept in (True, False) if file is not None else (False,):
         try:
             return numba.njit(  # type: ignore[no-any-return]
                 signature, error_model="numpy", cache=kept, nogil=True
-            )(space["kernel"])
+            )(space[name])
         except Exception as error:  # whatever is wrong with a file on the disk, or with Numba
             reason = f"{type(error).__name__}: {str(error).strip().partition(chr(10))[0]}"
     raise RefusedError(f"Numba does not compile the plan ({reason})")

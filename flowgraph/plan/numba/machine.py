@@ -70,11 +70,14 @@ def why_missing() -> str | None:
 
 
 def type_of(name: str) -> Any:
-    """The type that Numba has for a number, or for an array in rows of so many axes: `float32`, `float32[2]`."""
+    """The type that Numba has for a number, or for an array in rows of so many axes: `float32`, `float32[2]`.
+
+    An array that is written to is `out float32[2]`; the others may be read-only.
+    """
     numba: Any = importlib.import_module("numba")
-    number, _, axes = name.rstrip("]").partition("[")
+    number, _, axes = name.removeprefix("out ").rstrip("]").partition("[")
     scalar = numba.from_dtype(np.dtype(number))
-    return numba.types.Array(scalar, int(axes), "C", readonly=True) if axes else scalar
+    return numba.types.Array(scalar, int(axes), "C", readonly=not name.startswith("out ")) if axes else scalar
 
 
 @functools.cache
