@@ -41,7 +41,7 @@ def mlp_step(found: Numbers, machine: str) -> str:
 
 
 def nets(found: Numbers, machine: str) -> str:
-    """Microseconds of a training step of four networks by library, and milliseconds until the first is done."""
+    """Microseconds of a training step of networks by library, and milliseconds until the first is done."""
     steps = found["steps"]
     first = [f"{row['flowgraph']['compile'] * 1e3:.0f} ({name})" for name, row in steps.items()]
     faster = [

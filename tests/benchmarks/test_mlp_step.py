@@ -9,6 +9,7 @@ from benchmarks.peers.mlp import PEERS as OF_MLP
 from benchmarks.peers.mlp.case import RATE, WIDTHS
 from benchmarks.peers.mlp.case import Case as MLPCase
 from benchmarks.peers.nets import PEERS as OF_NETS
+from benchmarks.peers.nets import WRITTEN
 from benchmarks.peers.nets.case import NETS
 from benchmarks.peers.nets.case import Case as NetCase
 from benchmarks.peers.worker import STEPS
@@ -18,7 +19,8 @@ PROVED = {MLPCase: mlp_step.proved, NetCase: nets.proved}
 CASES = [
     *((MLPCase(list(WIDTHS)[i], dtype), peer) for i in (0, 1, 3, 5) for dtype in ("float32", "float64")
       for peer in ("by hand", "flowgraph", "autograd")),
-    *((NetCase(name, "float64"), peer) for name in NETS for peer in ("by hand", "flowgraph")),
+    *((NetCase(name, "float64"), "flowgraph") for name in NETS),
+    *((NetCase(name, "float64"), "by hand") for name in WRITTEN),
 ]  # fmt: skip
 
 

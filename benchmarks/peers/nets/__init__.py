@@ -1,4 +1,4 @@
-"""The same training step of four networks by everybody: each has a class Step, called with examples, labels, rate."""
+"""The same training step of networks by everybody: each has a class Step, called with examples, labels, rate."""
 
 PEERS = {
     "products": ("products", "Step"),
@@ -8,3 +8,6 @@ PEERS = {
     "torch": ("with_torch", "Step"),
     "jax": ("with_jax", "Step"),
 }
+
+WRITTEN = ("LeNet", "LSTM", "attention", "embedding")
+"""Networks whose step there is by hand, and as its products alone."""

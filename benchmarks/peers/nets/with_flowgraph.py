@@ -15,7 +15,7 @@ class Functions:
     """What the networks call."""
 
     relu = staticmethod(lambda a: np.maximum(a, 0))
-    conv = staticmethod(fg.Conv2d)
+    conv = staticmethod(lambda x, w, padding=0: fg.Conv2d(x, w, padding=padding))
     pool = staticmethod(fg.MaxPool)
     sigmoid = staticmethod(fg.sigmoid)
     tanh = staticmethod(np.tanh)
@@ -24,6 +24,10 @@ class Functions:
     softmax = staticmethod(fg.softmax)
     zeros = staticmethod(lambda x, units: x[:, 0, :1] * np.zeros(units, x.dtype))
     mean = staticmethod(lambda a, axis, keepdims: np.mean(a, axis, keepdims=keepdims))
+    sum = staticmethod(np.sum)
+    exp = staticmethod(np.exp)
+    softplus = staticmethod(fg.softplus)
+    cross_entropy = staticmethod(lambda scores, labels: fg.mean(fg.SoftmaxCrossEntropy(scores, labels)))
 
 
 class Step:
@@ -33,12 +37,13 @@ class Step:
 
     def __init__(self, case: Case) -> None:
         self.all, loss, updates = graph_of(case)
-        threads = 2 if case.name == "attention" and os.environ["OMP_NUM_THREADS"] != "1" else None  # as by hand
+        threads = 2 if case.name in ("attention", "transformer") and os.environ["OMP_NUM_THREADS"] != "1" else None  # as by hand
+        self.has_labels = case.has_labels
         self.step = fg.compile([loss], updates=updates, threads=threads, **self.options)
 
     def __call__(self, x: Any, y: Any, rate: float) -> Any:
         """One step; the loss before it."""
-        return self.step(x=x, y=y, lr=rate)[0]
+        return (self.step(x=x, y=y, lr=rate) if self.has_labels else self.step(x=x, lr=rate))[0]
 
     def parameters(self) -> list[Any]:
         """As they are now."""
@@ -62,7 +67,7 @@ def graph_of(case: Case) -> tuple[list[fg.Parameter], fg.Box, dict[fg.Parameter,
     p = {name: fg.Parameter(value, name=name) for name, value in case.parameters().items()}
     examples = fg.Input("x", shape=("N", *x.shape[1:]), dtype=x.dtype)
     labels = fg.Input("y", shape=("N",), dtype=int)
-    loss = fg.mean(fg.SoftmaxCrossEntropy(case.scores(Functions, p, examples), labels))
+    loss = case.loss(Functions, p, examples, labels)
     rate = fg.Input("lr", shape=(), dtype=case.dtype)
     grads = fg.gradient(loss, list(p.values()))
     return list(p.values()), loss, {one: one - rate * grad for one, grad in zip(p.values(), grads, strict=True)}
@@ -77,7 +82,7 @@ def reference(case: Case, steps: int, rate: float) -> tuple[float, list[Any]]:
     for p, given in zip(parameters, case.parameters().values(), strict=True):
         p.value = given.astype(float)
     for _ in range(steps):
-        run = graph.fprop(x=x if x.dtype.kind == "i" else x.astype(float), y=y)
+        run = graph.fprop(x=x if x.dtype.kind == "i" else x.astype(float), **({"y": y} if case.has_labels else {}))
         grads = run.bprop()
         value = float(run)
         for p in parameters:

@@ -21,7 +21,7 @@ class Functions:
     """What the networks call."""
 
     relu = staticmethod(jax.nn.relu)
-    conv = staticmethod(lambda x, w: jax.lax.conv_general_dilated(x, w, (1, 1), "VALID"))
+    conv = staticmethod(lambda x, w, p=0: jax.lax.conv_general_dilated(x, w, (1, 1), [(p, p), (p, p)]))
     pool = staticmethod(lambda a: jax.lax.reduce_window(a, -jnp.inf, jax.lax.max, WINDOW, WINDOW, "VALID"))
     sigmoid = staticmethod(jax.nn.sigmoid)
     tanh = staticmethod(jnp.tanh)
@@ -30,6 +30,15 @@ class Functions:
     softmax = staticmethod(lambda a: jax.nn.softmax(a, -1))
     zeros = staticmethod(lambda x, units: jnp.zeros((len(x), units), x.dtype))
     mean = staticmethod(lambda a, axis, keepdims: a.mean(axis, keepdims=keepdims))
+    sum = staticmethod(jnp.sum)
+    exp = staticmethod(jnp.exp)
+    softplus = staticmethod(jax.nn.softplus)
+
+    @staticmethod
+    def cross_entropy(scores: Any, y: Any) -> Any:
+        """The mean over the examples."""
+        picked = jnp.take_along_axis(scores, y[:, None], axis=1)[:, 0]
+        return jnp.mean(jax.nn.logsumexp(scores, axis=1) - picked)
 
 
 class Step:
@@ -37,9 +46,7 @@ class Step:
 
     def __init__(self, case: Case) -> None:
         def objective(parameters: Any, x: Any, y: Any) -> Any:
-            scores = case.scores(Functions, parameters, x)
-            picked = jnp.take_along_axis(scores, y[:, None], axis=1)[:, 0]
-            return jnp.mean(jax.nn.logsumexp(scores, axis=1) - picked)
+            return case.loss(Functions, parameters, x, y)
 
         def step(parameters: Any, x: Any, y: Any, rate: Any) -> Any:
             loss, grads = jax.value_and_grad(objective)(parameters, x, y)

@@ -17,7 +17,7 @@ class Functions:
     """What the networks call."""
 
     relu = staticmethod(torch.relu)
-    conv = staticmethod(functional.conv2d)
+    conv = staticmethod(lambda x, w, padding=0: functional.conv2d(x, w, padding=padding))
     pool = staticmethod(lambda a: functional.max_pool2d(a, 2))
     sigmoid = staticmethod(torch.sigmoid)
     tanh = staticmethod(torch.tanh)
@@ -26,13 +26,17 @@ class Functions:
     softmax = staticmethod(lambda a: torch.softmax(a, -1))
     zeros = staticmethod(lambda x, units: torch.zeros(len(x), units, dtype=x.dtype))
     mean = staticmethod(lambda a, axis, keepdims: a.mean(axis, keepdim=keepdims))
+    sum = staticmethod(torch.sum)
+    exp = staticmethod(torch.exp)
+    softplus = staticmethod(functional.softplus)
+    cross_entropy = staticmethod(functional.cross_entropy)
 
 
 class Step:
     """autograd.grad, then one fused call that changes all parameters."""
 
     def __init__(self, case: Case) -> None:
-        self.scores = case.scores
+        self.case = case
         self.all = {name: torch.from_numpy(p).requires_grad_() for name, p in case.parameters().items()}
 
     def arrays(self, x: Any, y: Any) -> tuple[Any, Any]:
@@ -41,7 +45,7 @@ class Step:
 
     def __call__(self, x: Any, y: Any, rate: float) -> Any:
         """One step; the loss before it."""
-        loss = functional.cross_entropy(self.scores(Functions, self.all, x), y)
+        loss = self.case.loss(Functions, self.all, x, y)
         everything = list(self.all.values())
         grads = torch.autograd.grad(loss, everything)
         with torch.no_grad():
