@@ -78,6 +78,8 @@ CHANGED = ("pad", "size", "interp", "nanpercentile", "nanquantile", "linalg.matr
 CHANGED = CHANGED if is_older("numpy", "2.4") else ()
 """What NumPy computes or takes otherwise since that release, and boxes on any: it is compared with newer ones."""
 
+NANS = ("nanpercentile", "nanquantile")
+
 
 class Outcome:
     """What a call gave: its results as arrays, or its error."""
@@ -167,6 +169,7 @@ def assert_same(name, arguments, given, call, boxed):
     what = described(name, arguments, given)
     if (
         name in CHANGED
+        or (name in NANS and given.get("axis") == ())  # the axes of q do not come first then, as they do elsewhere
         or isinstance(found.error, UnsupportedError)
         or any(text in str(found.error) for text in REFUSED.get(name, ()))
     ):

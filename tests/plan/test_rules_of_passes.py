@@ -520,3 +520,33 @@ def test_what_leaves_numbers_as_they_are_gives_those_of_numpy_at_every_edge(name
         needed = NEUTRAL[name](values, one, zero)
         found = fg.compile(NEUTRAL[name](x, one, zero))(x=values)
     np.testing.assert_array_equal(found, needed, strict=True)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("build", [lambda a: np.logaddexp(a, 0), lambda a: np.logaddexp(0, a), fg.softplus])
+def test_softplus_is_that_of_numpy_at_every_edge(build, dtype):
+    a, info = fg.Input("a", shape=("N",), dtype=dtype), np.finfo(dtype)
+    numbers = [0.0, info.tiny, info.eps, 1e-3, 1.0, 10.0, -np.log(info.tiny), info.max, np.inf, np.nan]
+    values = np.array([sign * number for number in numbers for sign in (1, -1)], dtype)
+    with np.errstate(all="ignore"):
+        found, right = fg.compile(build(a))(a=values), np.logaddexp(values.astype(np.longdouble), 0)
+    assert found.dtype == dtype
+    np.testing.assert_allclose(found, right.astype(dtype), rtol=4 * info.eps, atol=info.smallest_subnormal)
+
+
+def test_softplus_and_its_slope_share_an_exponential():
+    a, y = fg.Input("a", shape=("N",)), fg.Input("y", shape=("N",))
+    for loss in (fg.softplus(a), fg.BinaryCrossEntropy(a, y)):
+        plan = fg.compile([loss, *fg.gradient(fg.sum(loss), [a])])
+        plan.prepare(**{box.name: np.ones(5) for box in plan.inputs})
+        assert [isinstance(box, fg.Exp) for box in plan.graph.boxes].count(True) == 1
+
+
+def test_a_mean_of_sums_of_rows_sends_back_one_number():
+    x = fg.Input("x", shape=("N", 4))
+    loss = fg.mean(np.sum(np.sin(x) * x, axis=1)) + 0.5 * fg.mean(np.sum(np.exp(x), axis=1, keepdims=True))
+    plan = fg.compile([loss, *fg.gradient(loss, [x])])
+    values = np.random.default_rng(0).normal(size=(3, 4))
+    for one, other in zip(plan(x=values), fg.Graph(loss, *fg.gradient(loss, [x])).fprop(x=values).outputs, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-13)
+    assert not any(isinstance(box, fg.BroadcastTo) for box in plan.graph.boxes)

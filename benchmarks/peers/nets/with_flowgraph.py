@@ -37,7 +37,9 @@ class Step:
 
     def __init__(self, case: Case) -> None:
         self.all, loss, updates = graph_of(case)
-        threads = 2 if case.name in ("attention", "transformer") and os.environ["OMP_NUM_THREADS"] != "1" else None  # as by hand
+        threads = (
+            2 if case.name in ("attention", "transformer") and os.environ["OMP_NUM_THREADS"] != "1" else None
+        )  # as by hand
         self.has_labels = case.has_labels
         self.step = fg.compile([loss], updates=updates, threads=threads, **self.options)
 

@@ -12,7 +12,7 @@ from flowgraph.box.axes import Core
 from flowgraph.box.vocabulary import Interval, example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate, real_part
 from flowgraph.boxes.engine import remedies
-from flowgraph.boxes.neural.activation import Sigmoid
+from flowgraph.boxes.neural.activation import Sigmoid, exp_of_minus_size
 from flowgraph.boxes.neural.label import as_rows, check_same_shape, check_targets, pick, refuse
 from flowgraph.boxes.neural.softmax import Softmax
 from flowgraph.errors import UsageError
@@ -259,7 +259,7 @@ class BinaryCrossEntropy(ElementwiseLoss):
     def fprop(self, logits: Value, targets: Value) -> Value:
         refuse(self, "target", targets, (targets < 0) | (targets > 1), "0 to 1")
         y = _like(targets, logits)
-        return np.maximum(logits, 0) - logits * y + np.log1p(np.exp(np.minimum(logits, -1.0 * logits)))
+        return np.maximum(logits, 0) - logits * y + np.log1p(exp_of_minus_size(logits))
 
     def bprop(self, grad: Value, h: Value, logits: Value, targets: Value) -> tuple[Value, ...]:
         return grad * (Sigmoid.apply(logits) - _like(targets, logits)), None

@@ -48,12 +48,14 @@ def reshape(make: Builder, box: Box) -> Box | None:
 
 
 def broadcast_to(make: Builder, box: Box) -> Box | None:
-    """A repetition of a repetition is one; into the same shape, nothing."""
+    """A repetition of a repetition is one; into the same shape, nothing; what is of one element is a number."""
     (a,) = box.children
     if a.shape == box.shape:
         return a
     if isinstance(a, BroadcastTo):
         return make.make(BroadcastTo, a.children[0], to=box.shape)
+    if a.shape and all(size == 1 for size in a.shape):
+        return make.make(BroadcastTo, make.make(Reshape, a, to=()), to=box.shape)
     return None
 
 
