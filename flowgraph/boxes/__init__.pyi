@@ -211,6 +211,7 @@ from flowgraph.boxes.neural.activation import ReLU as ReLU
 from flowgraph.boxes.elementwise.complex_numbers import Real as Real
 from flowgraph.boxes.elementwise.exponential import Reciprocal as Reciprocal
 from flowgraph.boxes.special.gamma_function import ReciprocalGamma as ReciprocalGamma
+from flowgraph.boxes.reduction.products import Recurrence as Recurrence
 from flowgraph.boxes.special.entropy import RelEntr as RelEntr
 from flowgraph.boxes.elementwise.arithmetic import Remainder as Remainder
 from flowgraph.boxes.engine.shape_like import RepeatRows as RepeatRows

@@ -14,7 +14,7 @@ _GRADIENTS = {
         Expn Spence ReciprocalGamma
     """,
     "unread": """
-        Others CumProd
+        Others
     """,
     "wrong": """
         Pinv

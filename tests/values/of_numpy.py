@@ -128,6 +128,15 @@ def others(a, axis):
     return np.stack(parts, axis)
 
 
+def recurrence(x, c, axis, reverse):
+    """One element after another along an axis."""
+    x, c = (np.moveaxis(a, axis, 0)[:: -1 if reverse else 1] for a in (x, c))
+    rows = [x[0]]
+    for own, factor in zip(x[1:], c[1:], strict=True):
+        rows.append(own + factor * rows[-1])
+    return np.moveaxis(np.stack(rows[:: -1 if reverse else 1]), 0, axis)
+
+
 REDUCTIONS = {
     "Sum": np.sum,
     "Mean": np.mean,
@@ -147,6 +156,7 @@ REDUCTIONS = {
     "CumSum": running(np.cumsum),
     "CumProd": running(np.cumprod),
     "Others": others,
+    "Recurrence": recurrence,
     "Median": passing(np.median, np.nanmedian),
     "Quantile": lambda a, q, **settings: passing(np.quantile, np.nanquantile)(a, q=q, **settings),
 }

@@ -17,7 +17,7 @@ from flowgraph.boxes.engine.shape_like import reshape_like
 from flowgraph.boxes.reduction.sums import Fold, Reduction, by_numpy, in_dtype
 from flowgraph.errors import UsageError
 from flowgraph.shapes.size import Shape, product
-from flowgraph.shapes.spec import Spec
+from flowgraph.shapes.spec import Spec, same
 
 _ZEROS = np.array([[1.5, 0.0, -2.0], [0.0, 3.0, 0.0], [0.5, -1.0, 2.0]])
 
@@ -149,13 +149,12 @@ class CumProd(Running):
 
     h_i = Π_{j ≤ i} a_j        da_k = Σ_{i ≥ k} grad_i Π_{j ≤ i, j ≠ k} a_j
 
-    Right with zeros: for the gradient, row k holds a with a 1 in its place k, and takes n² numbers for n elements.
+    Right with zeros: the gradient is the product of all elements before k times what `Recurrence` adds up from the end.
     """
 
     numpy = np.cumprod
     symbol = "cumprod"
     formula = r"\prod_{j \leq i} a_j"
-    derivative = r"\left[\textstyle\sum_{i \geq k} \nabla_{h, i} \prod_{j \leq i, j \neq k} a_j\right]_k"
     remedies = {"fprop": remedies.PRODUCT}
     examples = (*Running.examples, example(_ZEROS, axis=1), example(_ZEROS))
 
@@ -165,10 +164,69 @@ class CumProd(Running):
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:
         flat = np.reshape(a, (-1,)) if self.axis is None else a
         axis = 0 if self.axis is None else self.axis % a.ndim
-        row, column = places(flat, axis)
-        rows = np.cumprod(np.where(row == column, 1, np.expand_dims(flat, axis)), axis=axis + 1)
-        later = np.where(row <= column, np.expand_dims(grad, axis), 0)
-        return (reshape_like(np.sum(later * rows, axis=axis + 1), a),)
+        first, rest = _cut(h, axis, slice(0, 1)), _cut(h, axis, slice(0, -1))
+        before = np.concatenate([np.ones_like(first), rest], axis=axis)
+        later = Recurrence.apply(grad, np.roll(flat, -1, axis=axis), axis=axis, reverse=True)
+        return (reshape_like(before * later, a),)
+
+
+def _cut(a: Value, axis: int, part: slice) -> Any:
+    return a[(slice(None),) * axis + (part,)]
+
+
+class Recurrence(Box):
+    """A linear recurrence along an axis: what `CumProd` sends back.
+
+    h_i = x_i + c_i h_{i-1}, for `reverse` h_i = x_i + c_i h_{i+1}; the first of c in that order is not read
+    dx = r, the recurrence from the other end, r_i = grad_i + c_{i+1} r_{i+1}; dc_i = r_i h_{i-1}
+
+    It takes log₂ n steps for n elements, each over all of them, as stretches of twice the length are joined.
+
+    Parameters
+    ----------
+    axis : int, default 0
+        The axis, counted from the front.
+    reverse : bool, default False
+        Whether it runs from the last element to the first.
+    """
+
+    public = False
+    axis: Annotated[int, Interval(0)] = 0
+    reverse: bool = False
+
+    core = Core("axis", line=True)
+    symbol = "recurrence"
+    examples = (
+        example((4,), (4,)),
+        example((3, 4), (3, 4), axis=1, reverse=True),
+        example(_ZEROS, _ZEROS),
+        example((1,), (1,)),
+    )
+
+    def fprop(self, x: Value, c: Value) -> Value:
+        axis, step = self.axis, 1
+        while step < x.shape[axis]:
+            here, there = (slice(step, None), slice(None, -step))[:: -1 if self.reverse else 1]
+            ends = slice(-step, None) if self.reverse else slice(None, step)
+            order = slice(None, None, -1 if self.reverse else 1)
+            joined = _cut(x, axis, here) + _cut(c, axis, here) * _cut(x, axis, there)
+            x = np.concatenate([_cut(x, axis, ends), joined][order], axis=axis)
+            c = np.concatenate([_cut(c, axis, ends), _cut(c, axis, here) * _cut(c, axis, there)][order], axis=axis)
+            step *= 2
+        return x
+
+    def bprop(self, grad: Value, h: Value, x: Value, c: Value) -> tuple[Value, ...]:
+        axis, later = self.axis, np.roll(c, 1 if self.reverse else -1, axis=self.axis)
+        r = Recurrence.apply(grad, later, axis=axis, reverse=not self.reverse)
+        end = np.zeros_like(_cut(h, axis, slice(0, 1)))
+        rest = _cut(h, axis, slice(1, None) if self.reverse else slice(0, -1))
+        return r, r * np.concatenate([rest, end] if self.reverse else [end, rest], axis=axis)
+
+    def infer(self, x: Spec, c: Spec) -> Spec:
+        """The shape of both children."""
+        if len(x.shape) != len(c.shape) or not all(map(same, x.shape, c.shape)):
+            raise self.shape_error("needs children of one shape")
+        return Spec(x.shape, np.result_type(x.dtype, c.dtype))
 
 
 def places(a: Value, axis: int) -> tuple[Any, Any]:

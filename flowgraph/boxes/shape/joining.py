@@ -249,14 +249,13 @@ def repeat(a: Value, repeats: int | Sequence[Any], axis: int | None = None) -> A
     times = times if times.size else times.astype(int)
     if times.dtype.kind not in "biu" or np.any(times < 0):
         raise UsageError(f"np.repeat: found repeats={repeats!r}, needs whole numbers from 0 on")
-    if isinstance(size, int) and times.size in (1, size):
-        return a[(*(slice(None),) * axis, np.repeat(np.arange(size), times))]
-    if times.size != 1:
+    if times.size not in (1, size):
         raise a.shape_error(f"np.repeat: found {times.size} numbers of times for an axis of {size}, needs one")
-    spread = np.broadcast_to(
-        np.expand_dims(a, axis + 1), (*a.shape[: axis + 1], int(times.item()), *a.shape[axis + 1 :])
-    )
-    return np.reshape(spread, (*a.shape[:axis], size * int(times.item()), *a.shape[axis + 1 :]))
+    if not times.size or np.any(times != times.flat[0]):
+        return a[(*(slice(None),) * axis, np.repeat(np.arange(size), times))]
+    count, before, after = int(times.flat[0]), a.shape[:axis], a.shape[axis + 1 :]
+    spread = np.broadcast_to(np.expand_dims(a, axis + 1), (*before, size, count, *after))
+    return np.reshape(spread, (*before, size * count, *after))
 
 
 def _cast(arrays: Value, dtype: Any, casting: Any) -> list[Any]:

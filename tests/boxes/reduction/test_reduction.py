@@ -113,6 +113,30 @@ def test_a_product_that_underflows_keeps_its_gradient():
     np.testing.assert_allclose(fg.Graph(np.prod(x)).fprop().bprop()[x], [3e-200, 3e-200, 0], rtol=1e-12)
 
 
+def test_a_running_product_that_underflows_keeps_its_gradient_and_long_ones_take_little_memory():
+    x = fg.Parameter([1e-200, 1e-200, 3.0], name="x")
+    np.testing.assert_allclose(fg.Graph(np.sum(np.cumprod(x))).fprop().bprop()[x], [1 + 4e-200, 4e-200, 0], rtol=1e-12)
+    n = 20_000  # n by n numbers would be 3 GB
+    y = fg.Parameter(np.full(n, 0.999), name="y")
+    grad = fg.Graph(np.cumprod(y)[-1]).fprop().bprop()[y]
+    np.testing.assert_allclose(grad, 0.999 ** (n - 1), rtol=1e-9)
+
+
+@pytest.mark.parametrize("times", [2, 1, 0, [3, 3, 3, 3], [1, 0, 2, 3]])
+@pytest.mark.parametrize("axis", [1, -1, None])
+def test_what_is_repeated_sends_back_the_sum_of_its_copies(times, axis):
+    x = fg.Input("x", shape=(3, 4))
+    times = times if axis is not None or np.ndim(times) == 0 else np.resize(times, 12)
+    values, weights = np.arange(12.0).reshape(3, 4), np.random.default_rng(0).normal(size=36)
+    repeated = np.repeat(x, times, axis=axis)
+    factors = np.resize(weights, repeated.shape)
+    run = fg.Graph(np.sum(repeated * factors)).fprop(x=values)
+    np.testing.assert_array_equal(fg.Graph(repeated).fprop(x=values).outputs[0], np.repeat(values, times, axis=axis))
+    numbers = np.repeat(np.arange(12).reshape(3, 4), times, axis=axis)
+    needed = np.bincount(numbers.ravel(), factors.ravel(), minlength=12).reshape(3, 4)
+    np.testing.assert_allclose(run.bprop(wrt=[x])[x], needed, atol=1e-12)
+
+
 def test_wrong_axes_are_refused():
     x = fg.Input("x", shape=("N", 3))
     with pytest.raises(fg.ShapeError, match="axis=2 does not fit: the child has 2 axes"):
