@@ -250,3 +250,49 @@ def test_adversarial_nets_are_one_graph():
         for name, parameter in net.named_parameters():
             found = grads[f"{scope}/{name.replace('.', '/')}"]
             np.testing.assert_allclose(found, parameter.grad.numpy(), atol=1e-14)
+
+
+class Twice(nn.Module):
+    """A layer under two names, and a weight that two layers share."""
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 3)
+        self.second = self.first
+        self.out = nn.Linear(3, 3, bias=False)
+        self.last = nn.Linear(3, 3, bias=False)
+        self.last.weight = self.out.weight
+
+    def forward(self, a):
+        return self.last(torch.sin(self.out(self.second(torch.tanh(self.first(a))))))
+
+
+class Own(torch.autograd.Function):
+    """A backward of one's own, somewhere in the process: modules are run once more where there is one."""
+
+    @staticmethod
+    def forward(ctx, a):
+        return 2 * a
+
+    @staticmethod
+    def backward(ctx, grad):
+        return 2 * grad
+
+
+def test_what_has_several_names_is_one_parameter_by_its_first_and_the_module_stays_as_it_was():
+    torch.manual_seed(0)
+    net, a = Twice(), torch.randn(5, 3)
+    before = dict(net.named_parameters(remove_duplicate=False))
+    graph = graph_of(net, a)
+    after = dict(net.named_parameters(remove_duplicate=False))
+    assert [*after] == [*before]
+    assert all(after[name] is before[name] for name in before)
+    assert {graph.names[box].replace("/", ".") for box in graph.parameters} == {
+        name for name, _ in net.named_parameters()
+    }
+    net(a).sum().backward()
+    run = graph.fprop(a=a.numpy())
+    np.testing.assert_allclose(run.outputs[0], net(a).detach().numpy(), rtol=1e-5)
+    grads = run.bprop(grad=np.ones((5, 3), np.float32))
+    for name, parameter in net.named_parameters():
+        np.testing.assert_allclose(grads[name.replace(".", "/")], parameter.grad.numpy(), rtol=1e-4, atol=1e-6)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import inspect
 import operator
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import nn
-from torch.autograd.function import BackwardCFunction
 from torch.export import Dim, ExportedProgram, default_decompositions, export
 from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Node
@@ -26,6 +25,7 @@ from flowgraph.errors import UnsupportedError, UsageError
 from flowgraph.graph import Graph
 from flowgraph.interop.rules import NoBoxesError, fit_dtype
 from flowgraph.interop.torch.operations import RULES, arrays, elementwise, has_rule, names_of, networks, places  # noqa: F401  (they register)
+from flowgraph.interop.torch.own_backwards import warn_of_own_backwards
 from flowgraph.interop.torch.symbolic_sizes import (
     Batch,
     array_of,
@@ -155,67 +155,9 @@ def _reason(error: Exception) -> str:
     return f"{lines[0]} {violated}".strip()
 
 
-def warn_of_own_backwards(called: nn.Module, examples: Sequence[Any], named: dict[str, Any]) -> None:
-    """Warn where a module calls a `torch.autograd.Function` that is not PyTorch's: the graph has no such backward.
-
-    Where such classes exist, the module is run once more, on copies of its parameters, buffers and examples.
-    """
-    if not any(not _is_of_torch(function) for function in _functions(torch.autograd.Function)):
-        return
-    names = sorted(
-        {function.__name__ for function in _backwards_called(called, examples, named) if not _is_of_torch(function)}
-    )
-    if names:
-        warnings.warn(
-            f"graph_of: found a call of {', '.join(names)}, a torch.autograd.Function, whose backward torch.export "
-            f"does not see; values of the graph are right, but its gradients are those of the forward. Make it a "
-            f"torch.library.custom_op, whose backward the graph calls",
-            UserWarning,
-            stacklevel=4,
-        )
-
-
-def _functions(base: Foreign) -> Iterator[Any]:
-    """Every subclass there is."""
-    for function in base.__subclasses__():
-        yield function
-        yield from _functions(function)
-
-
-def _is_of_torch(cls: Foreign) -> bool:
-    return str(cls.__module__).partition(".")[0] == "torch"
-
-
-def _backwards_called(called: nn.Module, examples: Sequence[Any], named: dict[str, Any]) -> set[Any]:
-    """The classes whose backward a gradient of the outputs calls; none where the module does not run by itself."""
-    state = {name: _leaf(tensor) for name, tensor in (*called.named_parameters(), *called.named_buffers())}
-    given, by_name = pytree.tree_map_only(torch.Tensor, _leaf, (tuple(examples), named))
-    try:
-        with torch.random.fork_rng(devices=[]), torch.enable_grad(), warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            outputs = torch.func.functional_call(called, state, given, by_name)
-    except Exception:  # torch.export has run it, in ways of its own
-        return set()
-    waiting = [tensor.grad_fn for tensor in pytree.tree_leaves(outputs) if isinstance(tensor, torch.Tensor)]
-    seen: set[Any] = set()
-    while waiting:
-        node: Any = waiting.pop()
-        if node is not None and node not in seen:
-            seen.add(node)
-            waiting += [following for following, _ in node.next_functions]
-    return {type(node)._forward_cls for node in seen if isinstance(node, BackwardCFunction)}  # type: ignore[attr-defined]
-
-
 def _copy(tensor: torch.Tensor) -> torch.Tensor:
     """A tensor of its own that shares nothing but the numbers, and asks for a gradient where the first does."""
     return tensor.detach().clone().requires_grad_(tensor.requires_grad)
-
-
-def _leaf(tensor: torch.Tensor) -> torch.Tensor:
-    """A copy, with a gradient where a tensor can have one, which may be written to as a result can."""
-    copy = tensor.detach().clone()
-    real = copy.is_floating_point() or copy.is_complex()
-    return copy.requires_grad_().clone() if real else copy
 
 
 _aten = torch.ops.aten
@@ -275,14 +217,24 @@ def graph_of(target: Foreign, *examples: Foreign, batch_axis: str | None = None,
         if isinstance(tensor, torch.Tensor):
             check_device("graph_of", tensor.device)
     program = export_program(target, examples, _as_declared(target, named), batch_axis)
-    return _Translation(program, argument_names(target, examples), batch_axis).graph()
+    return _Translation(program, argument_names(target, examples), batch_axis, _names_of_tensors(target)).graph()
+
+
+def _names_of_tensors(target: Foreign) -> dict[int, str]:
+    """The first name of each parameter and buffer of a module, as `named_parameters()` gives it, by identity."""
+    if not isinstance(target, nn.Module):
+        return {}
+    return {id(tensor): name for name, tensor in (*target.named_parameters(), *target.named_buffers())}
 
 
 class _Translation:
     """The boxes for the nodes of an exported program."""
 
-    def __init__(self, program: Foreign, names: Sequence[str], batch_axis: str | None) -> None:
-        self._program = program
+    def __init__(
+        self, program: Foreign, names: Sequence[str], batch_axis: str | None, names_of_tensors: Mapping[int, str]
+    ) -> None:
+        self._program, self._names_of_tensors = program, names_of_tensors
+        self._state: dict[int, Any] = {}
         self._batch = None if batch_axis is None else Batch(batch_axis)
         self._inputs = {spec.arg.name: spec for spec in program.graph_signature.input_specs}
         self._boxes: dict[Node, Any] = {}
@@ -327,12 +279,14 @@ class _Translation:
             raise UnsupportedError(f"graph_of: found {spec.target!r}, a {type(tensor).__name__}, needs tensors")
         check_device(f"graph_of: {spec.target!r}", tensor.device)
         numpy_dtype(tensor.dtype, f"graph_of: {spec.target!r}")
-        *scopes, last = spec.target.split(".")
-        with reopen_scope(current_scope() + "".join(f"{part}/" for part in scopes)):
-            array = np.array(array_of(tensor))
-            if spec.kind == InputKind.PARAMETER and tensor.requires_grad:
-                return Parameter(array, name=last)
-            return Constant(array, name=last)
+        if id(tensor) not in self._state:  # a tensor of several names is one leaf
+            *scopes, last = self._names_of_tensors.get(id(tensor), spec.target).split(".")
+            is_parameter = spec.kind == InputKind.PARAMETER and tensor.requires_grad
+            with reopen_scope(current_scope() + "".join(f"{part}/" for part in scopes)):
+                self._state[id(tensor)] = (Parameter if is_parameter else Constant)(
+                    np.array(array_of(tensor)), name=last
+                )
+        return self._state[id(tensor)]
 
     def _input(self, node: Node) -> Any:
         value = node.meta.get("val")
