@@ -68,6 +68,8 @@ def check_arguments(f: Callable[..., Any], places: Sequence[int], args: Sequence
     for place in places:
         count = 0
         for path, leaf in paths(args[place], names[place]):
+            if leaf is None and path != names[place]:
+                continue  # a part of the structure
             count += 1
             if not isinstance(leaf, ARRAYS) and not isinstance(leaf, bool | int):
                 raise UsageError(

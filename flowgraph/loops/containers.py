@@ -68,7 +68,7 @@ def _flatten_other(value: Value, leaves: list[Any], statics: list[Any] | None) -
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = dataclasses.fields(value)
         return kind, tuple([(f.name, flatten(getattr(value, f.name), leaves, statics)) for f in fields])
-    if statics is not None:
+    if statics is not None and value is not None:  # None is a part of the structure, as in JAX
         statics.append(value)
         if type(statics) is Open:
             return STATIC

@@ -1,4 +1,4 @@
-"""Loops on arrays of JAX: by `jax.lax.scan` and `jax.lax.while_loop`."""
+"""Loops and checkpoints on arrays of JAX: by `jax.lax.scan`, `jax.lax.while_loop` and barriers."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from flowgraph.errors import UnsupportedError
 from flowgraph.graph import Graph
 from flowgraph.loops.body import Body, fit_body, known_of
 from flowgraph.loops.boxes import Scan, While
+from flowgraph.loops.checkpoint import Recomputed
 from flowgraph.plan.jax.array import note_refused
 from flowgraph.plan.jax.evaluation import evaluate
 from flowgraph.plan.jax.rules import rule_for
@@ -65,6 +66,15 @@ def _while(box: While, *given: Value) -> Any:
     last = jax.lax.while_loop(lambda state: (state[0] < box.max_steps) & holds(state), step, first)
     note_refused([holds(last)])
     return _one_or_all(last[1])
+
+
+@rule_for(Recomputed)
+def _recomputed(box: Recomputed, *given: Value) -> Any:
+    """The results of the body; in the backward pass behind a barrier, so that XLA computes them again."""
+    values = tuple([jnp.asarray(argument) for argument in given])
+    body = fit_body(box.body, [Spec(value.shape, value.dtype) for value in values])
+    barrier: Any = jax.lax.optimization_barrier
+    return _one_or_all(_results(body, barrier(values) if box.after else values))
 
 
 def _results(body: Body, slots: Sequence[Any]) -> tuple[Any, ...]:

@@ -106,7 +106,7 @@ def compile(  # noqa: PLR0913  (its keywords are its interface)
     return Plan(
         graph,
         changed,
-        _read_inputs(graph, inputs),
+        _read_inputs(graph, inputs, outputs),
         alone=alone,
         borrow=borrow,
         without=frozenset(without),
@@ -199,9 +199,10 @@ def _read_updates(updates: Mapping[Any, Any]) -> dict[Parameter, Box]:
     return dict(updates)
 
 
-def _read_inputs(graph: Graph, inputs: Sequence[Box] | None) -> list[Box]:
+def _read_inputs(graph: Graph, inputs: Sequence[Box] | None, outputs: object) -> list[Box]:
+    """The inputs in their order; those of a graph that is given whole are its own, which nothing may read."""
     if inputs is None:
-        return list(graph.inputs)
+        return list(dict.fromkeys([*(outputs.inputs if isinstance(outputs, Graph) else ()), *graph.inputs]))
     listed: list[Box] = [inputs] if isinstance(inputs, Box) else list(inputs)
     for box in listed:
         if not isinstance(box, Input):

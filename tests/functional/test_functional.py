@@ -365,7 +365,7 @@ def plus_input(x):
         (lambda: grad(lambda x: x)(X), UsageError, "returned the shape (3,)"),
         (lambda: grad(lambda p: p["a"])({"a": 1.0, "b": "s"}), UsageError, "found a str at p['b']"),
         (lambda: grad(lambda p: p)([]), UsageError, "no array in p"),
-        (lambda: grad(lambda p: p[0])([None]), UsageError, "found a NoneType at p[0]"),
+        (lambda: grad(lambda p: p[0])([None]), UsageError, "no array in p"),
         (lambda: grad(lambda x: x, 2)(1.0), UsageError, "argnums=2"),
         (lambda: grad(lambda x: x, "x")(1.0), UsageError, "argnums='x'"),
         (lambda: grad(lambda x: x, False)(1.0), UsageError, "argnums=False"),
@@ -429,3 +429,31 @@ def test_derivatives_of_other_packages_have_theirs_here(package):
         if name not in functional.__all__:
             with pytest.raises(UsageError, match=f"which is ({'|'.join(functional.__all__)})"):
                 getattr(functional, name)
+
+
+WITH_NONE = {"w": np.array([1.0, 2.0]), "bias": None, "more": [None, (np.ones(1), None)]}
+
+
+OF_CONTAINERS = {
+    "grad": grad,
+    "jit(grad)": lambda f: jit(grad(f)),
+    "grad(jit)": lambda f: grad(jit(f)),
+    "vjp": lambda f: lambda p: vjp(f)(p, 1.0),
+}
+
+
+@pytest.mark.parametrize("name", OF_CONTAINERS)
+def test_none_in_a_container_is_a_part_of_its_structure(name):
+    def f(p):
+        assert p["bias"] is None
+        return np.sum(p["w"] ** 3) + np.sum(p["more"][1][0])
+
+    found = OF_CONTAINERS[name](f)(WITH_NONE)
+    assert found["bias"] is None
+    assert found["more"][0] is None
+    assert found["more"][1][1] is None
+    assert found["w"].tolist() == [3.0, 12.0]
+    with pytest.raises(UsageError, match="found a NoneType at p"):
+        grad(f)(None)
+    with pytest.raises(UsageError, match="found no array in p"):
+        grad(f)({"w": None})

@@ -69,6 +69,37 @@ def test_a_while_loop_stands_in_a_scan(backend):
     assert_close(fg.compile([last], backend=backend)(x=fed), fg.Graph(last).fprop(x=fed).outputs)
 
 
+def forms_of_checkpoints(a, x):
+    """Where a checkpoint may stand: alone, in the steps of a loop, in another one, around a loop."""
+    step = fg.checkpoint(lambda b: np.sin(b) * 0.9)
+    yield step(a)
+    yield fg.scan(lambda c, e: (step(c) * e + a, c), a, x)[0]
+    yield fg.checkpoint(lambda b: step(step(b) * b))(a)
+    yield fg.checkpoint(lambda b: fg.scan(lambda c, e: (np.cos(c) * e, c), b, x)[0])(a)
+
+
+@pytest.mark.parametrize("form", range(4))
+@pytest.mark.parametrize("backend", BACK_ENDS)
+def test_checkpoints_and_their_derivatives_are_those_of_numpy(backend, form):
+    rng = np.random.default_rng(form)
+    a, x = fg.Input("a", shape=(3,)), fg.Input("x", shape=(4, 3))
+    value = [*forms_of_checkpoints(a, x)][form]
+    loss = fg.sum(value * value)
+    boxes = [value, *fg.gradient(loss, [a]), *fg.hvp(loss, [a], [rng.normal(size=3)])]
+    fed = {"a": rng.normal(size=3), "x": rng.normal(size=(4, 3))}
+    fed = {box.name: fed[box.name] for box in fg.Graph(*boxes).inputs}
+    assert_close(fg.compile(boxes, backend=backend)(fed), fg.Graph(*boxes).fprop(fed).outputs)
+
+
+def test_jacobians_of_boxes_that_have_no_rule_for_rows_run_on_jax():
+    pytest.importorskip("jax", reason="jax is not installed")
+    a = fg.Input("a", shape=(3,))
+    for value in (fg.set_at(a, [0, 2], a[[1, 1]]), fg.checkpoint(lambda b: np.sin(b) * b)(a)):
+        jacobian = fg.jacobian(value, [a])[0]
+        fed = {"a": np.array([0.3, -0.7, 1.2])}
+        assert_close(fg.compile([jacobian], backend="jax")(fed), fg.Graph(jacobian).fprop(fed).outputs)
+
+
 @pytest.mark.parametrize(("backend", "error"), [("jax", StepLimitError), ("javascript", PlanError)])
 def test_an_endless_loop_is_an_error(backend, error):
     a = fg.Input("a")

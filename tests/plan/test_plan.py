@@ -274,3 +274,13 @@ def test_what_numpy_does_not_take_is_refused_by_a_plan_as_by_the_graph(what, thr
         with pytest.raises(fg.FlowgraphError) as caught:
             run()
         assert isinstance(caught.value, kind), caught.value
+
+
+def test_a_plan_of_a_graph_has_the_inputs_of_the_graph_those_that_nothing_reads_too():
+    a, unused, b = (fg.Input(name, shape=(2,)) for name in ("a", "unused", "b"))
+    graph = fg.Graph(a - b, along=[b, unused, a])
+    assert [box.name for box in graph.inputs] == ["b", "unused", "a"]
+    plan = fg.compile(graph)
+    feeds = {"a": [1.0, 2.0], "unused": [0.0, 0.0], "b": [3.0, 5.0]}
+    np.testing.assert_array_equal(plan(feeds)[0], graph.fprop(feeds).outputs[0])
+    np.testing.assert_array_equal(plan(feeds["b"], feeds["unused"], feeds["a"])[0], [-2.0, -3.0])

@@ -45,7 +45,9 @@ from flowgraph.boxes.special.entropy import LogExpit
 from flowgraph.boxes.special.error_function import Erfcinv
 from flowgraph.boxes.special.exponential_integral import Exprel, InverseBoxCox, LambertW, LogRatio
 from flowgraph.boxes.special.gamma_function import Digamma, Polygamma, ReciprocalGamma, StudentCdf
-from flowgraph.plan.jax.array import Traced, struct_of, unwrap_arrays
+from flowgraph.derivatives.batching import PerRow
+from flowgraph.plan.jax.array import Traced, note_refused, struct_of, unwrap_arrays
+from flowgraph.plan.jax.evaluation import value_of
 from flowgraph.plan.jax.rules import rule_for
 from flowgraph.shapes.indexing import ARRAY
 from flowgraph.shapes.spec import Spec
@@ -113,6 +115,19 @@ def on_host(box: Box, *values: Value) -> Any:
     method = "broadcast_all" if isinstance(box, Elementwise) else "sequential"
     parts = jax.pure_callback(call, structs, *values, vmap_method=method)
     return parts[0] if isinstance(specs, Spec) else tuple(parts)
+
+
+@rule_for(PerRow)
+def _per_row(box: PerRow, *children: Value) -> Any:
+    """The box under `jax.vmap`; what it refuses of a row is refused of all."""
+
+    def compute(*row: Value) -> Any:
+        value, refused = value_of(box.box, row)
+        return value, [jnp.any(flag) for flag in refused]
+
+    value, refused = jax.vmap(compute, in_axes=tuple([0 if rows else None for rows in box.batched]))(*children)
+    note_refused(refused)
+    return value
 
 
 _OF_FLOATS: dict[type[Box], Callable[[Any, Any], Any]] = {
