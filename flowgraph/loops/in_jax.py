@@ -69,7 +69,7 @@ def _while(box: While, *given: Value) -> Any:
 
 
 @rule_for(Recomputed)
-def _recomputed(box: Recomputed, *given: Value) -> Any:
+def _compute_again(box: Recomputed, *given: Value) -> Any:
     """The results of the body; in the backward pass behind a barrier, so that XLA computes them again."""
     values = tuple([jnp.asarray(argument) for argument in given])
     body = fit_body(box.body, [Spec(value.shape, value.dtype) for value in values])

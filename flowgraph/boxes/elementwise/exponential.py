@@ -316,7 +316,7 @@ class ConstantPower(Elementwise):
             return (np.zeros_like(grad),)
         if p == 1:
             return (grad,)
-        return (grad * (p * a if p == 2 else p * a ** (p - 1)),)
+        return (grad * (p * a if p == 2 else p * ConstantPower.apply(a, exponent=p - 1)),)
 
     def slopes_of(self, position: int) -> Slopes:
         """Those of a polynomial are finite."""

@@ -11,7 +11,7 @@ from flowgraph.box.inference import Axes, axes_of
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import Value, example
 from flowgraph.boxes.elementwise.complex_numbers import conjugate
-from flowgraph.boxes.elementwise.exponential import one_at_zero
+from flowgraph.boxes.elementwise.exponential import ConstantPower, one_at_zero
 from flowgraph.boxes.reduction.sums import Reduction
 from flowgraph.errors import UsageError
 
@@ -75,7 +75,7 @@ class PNorm(Reduction):
         return np.where(some, 0, self._root(np.where(zero, 1, size)))
 
     def _root(self, size: Any) -> Any:
-        total = (size**self.p).sum(axis=self.axis, keepdims=self.keepdims)
+        total = ConstantPower.apply(size, exponent=self.p).sum(axis=self.axis, keepdims=self.keepdims)
         return total ** np.reciprocal(self.p, dtype=total.dtype)
 
     def bprop(self, grad: Value, h: Value, a: Value) -> tuple[Value, ...]:

@@ -11,6 +11,7 @@ import numpy as np
 from flowgraph.box import Elementwise, Value
 from flowgraph.box.numpy_dispatch import implements
 from flowgraph.box.vocabulary import Interval, example
+from flowgraph.boxes.elementwise.exponential import ConstantPower
 from flowgraph.boxes.special.scipy_special import Special
 from flowgraph.errors import UsageError
 
@@ -300,7 +301,7 @@ def _near(a: Value, n: int) -> Any:
     total, quarter = np.ones_like(a), a * a / 4
     for k in range(_TERMS, 0, -1):
         total = 1 + total * quarter / (k * (n + k))
-    return (a / 2) ** n / math.factorial(n) * total
+    return ConstantPower.apply(a / 2, exponent=n) / math.factorial(n) * total
 
 
 def _far(a: Value, n: int) -> Any:
